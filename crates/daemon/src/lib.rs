@@ -1,0 +1,1 @@
+//! Runs agents on this machine: worktrees, run hosts, journals, checkpoints

@@ -1,0 +1,1 @@
+//! Ids, entities, state machines and the branch algebra: pure

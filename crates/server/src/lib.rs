@@ -1,0 +1,1 @@
+//! The HTTP API, the hub of daemons and the live feed

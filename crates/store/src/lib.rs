@@ -1,0 +1,1 @@
+//! All SQL, over SQLite and PostgreSQL

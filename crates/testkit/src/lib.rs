@@ -1,0 +1,1 @@
+//! For tests: repositories, a fake model API, scenarios

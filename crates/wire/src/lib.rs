@@ -1,0 +1,1 @@
+//! HTTP bodies, error codes and daemon frames
