@@ -1,1 +1,40 @@
-//! Ids, entities, state machines and the branch algebra: pure
+//! The vocabulary of Makima: ids, entities, state machines and the branch algebra.
+//!
+//! Everything here is a value or a function from values to values. Nothing touches the world: no files, no processes,
+//! no network, no database; time and fresh ids come from [`Clock`], which the caller hands in.
+
+pub mod branch;
+mod checkpoint;
+mod clock;
+mod contract;
+mod daemon;
+mod event;
+mod ids;
+mod message;
+mod name;
+pub mod placement;
+mod question;
+mod record;
+mod run;
+mod task;
+mod text;
+
+pub use branch::{Branch, BranchReason, Position};
+pub use checkpoint::{
+    BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason,
+};
+pub use clock::{Clock, Timestamp, TimestampError};
+pub use contract::{Contract, ContractStatus, Phase};
+pub use daemon::{AgentInfo, Daemon, DaemonStatus};
+pub use event::{EventKind, HistoryEvent, Origin, TaskEvent, TaskEventKind};
+pub use ids::{
+    BranchId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError, KeyId, MessageId, OwnerId,
+    PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+};
+pub use message::{Message, MessageRole, ToolCall};
+pub use name::{branch_name, name_from_plan, slug};
+pub use question::{Answer, Question, QuestionKind};
+pub use record::{Entry, NativeLine, NoticeLevel, Published, Record};
+pub use run::{AgentFailure, FailureKind, RunEnd, RunOutcome, StopReason, TurnEnd, TurnOutcome, Usage};
+pub use task::{PermissionMode, TaskRole, TaskStatus};
+pub use text::UnknownWord;

@@ -1,0 +1,271 @@
+//! The branch algebra: a conversation is an append-only tree.
+//!
+//! Messages live on a branch at a sequence number. A branch starts at a position of another, and its numbers go on from
+//! there, so that a message's number is its index in the conversation that is read from that branch. Rewinding starts a
+//! branch at the target, forking gives a new task a branch that starts in the old one's, and a snapshot is a position:
+//! each is one small row, whatever the length, and nothing is ever copied or deleted.
+
+use crate::{BranchId, Timestamp, text::words};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// A moment of a conversation: its first `seq` messages, read from `branch`. `seq` 0 is the empty conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The branch that is read.
+    pub branch: BranchId,
+    /// How many messages the conversation has there.
+    pub seq: i64,
+}
+
+words! {
+    /// Why a branch was begun.
+    BranchReason, "reason of a branch" {
+        /// With its task.
+        Created = "created",
+        /// By messages of a run that a newer one had replaced.
+        LateRun = "late_run",
+    }
+}
+
+/// One branch of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its id.
+    pub id: BranchId,
+    /// Where it starts: its messages follow the first `base.seq` of the base. `None`: at the empty conversation.
+    pub base: Option<Position>,
+    /// How many messages the conversation has at its head, those of its base included: the number of the next one.
+    pub head_seq: i64,
+    /// Why it was begun.
+    pub reason: BranchReason,
+    /// When it was begun.
+    pub created_at: Timestamp,
+}
+
+impl Branch {
+    /// The number of the first message that is the branch's own.
+    pub fn base_seq(&self) -> i64 {
+        self.base.map_or(0, |base| base.seq)
+    }
+
+    /// The position after its last message.
+    pub fn head(&self) -> Position {
+        Position { branch: self.id, seq: self.head_seq }
+    }
+}
+
+/// Messages of one branch: an index range scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The branch that holds them.
+    pub branch: BranchId,
+    /// Their sequence numbers.
+    pub seqs: Range<i64>,
+}
+
+/// Why a position can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PositionError {
+    /// A branch on the way is not there, or the bases go round in a circle.
+    #[error("branch {0} is missing or is its own ancestor")]
+    Broken(BranchId),
+    /// The position lies behind the branch's head or before the beginning.
+    #[error("message {seq} is outside branch {branch}")]
+    Outside {
+        /// The branch.
+        branch: BranchId,
+        /// The number that it doesn't have.
+        seq: i64,
+    },
+}
+
+/// The spans that make up the conversation at `at`, oldest first. `branches` are the task's branch and all it is based on,
+/// in any order.
+pub fn spans(branches: &[Branch], at: Position) -> Result<Vec<Span>, PositionError> {
+    let mut spans = Vec::new();
+    let mut at = at;
+    // A walk longer than there are branches has met one twice.
+    for _ in 0..=branches.len() {
+        let branch = find(branches, at.branch)?;
+        if at.seq < 0 || at.seq > branch.head_seq {
+            return Err(PositionError::Outside { branch: at.branch, seq: at.seq });
+        }
+        if at.seq > branch.base_seq() {
+            spans.push(Span { branch: branch.id, seqs: branch.base_seq()..at.seq });
+        }
+        match branch.base {
+            Some(base) => at = Position { branch: base.branch, seq: base.seq.min(at.seq) },
+            None => {
+                spans.reverse();
+                return Ok(spans);
+            }
+        }
+    }
+    Err(PositionError::Broken(at.branch))
+}
+
+/// The same moment, named by the branch that holds its last message, so that a branch begun there doesn't hang on one
+/// that it takes nothing from. The empty conversation is named by the branch without a base.
+pub fn settle(branches: &[Branch], at: Position) -> Result<Position, PositionError> {
+    let mut at = at;
+    for _ in 0..=branches.len() {
+        let branch = find(branches, at.branch)?;
+        if at.seq < 0 || at.seq > branch.head_seq {
+            return Err(PositionError::Outside { branch: at.branch, seq: at.seq });
+        }
+        match branch.base {
+            Some(base) if at.seq <= base.seq => at.branch = base.branch,
+            _ => return Ok(at),
+        }
+    }
+    Err(PositionError::Broken(at.branch))
+}
+
+fn find(branches: &[Branch], id: BranchId) -> Result<&Branch, PositionError> {
+    branches.iter().find(|branch| branch.id == id).ok_or(PositionError::Broken(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clock;
+    use proptest::prelude::*;
+
+    /// The tree, with a message's text where the database has a row.
+    struct Tree {
+        clock: Clock,
+        branches: Vec<Branch>,
+        rows: Vec<(BranchId, i64, u32)>,
+    }
+
+    impl Tree {
+        fn new() -> Self {
+            let clock = Clock::standing_at("2026-01-15T09:30:00Z".parse().unwrap());
+            Self { clock, branches: Vec::new(), rows: Vec::new() }
+        }
+
+        fn begin(&mut self, base: Option<Position>) -> usize {
+            let base = base.map(|base| settle(&self.branches, base).unwrap());
+            self.branches.push(Branch {
+                id: self.clock.new_id(),
+                base,
+                head_seq: base.map_or(0, |base| base.seq),
+                reason: BranchReason::Created,
+                created_at: self.clock.now(),
+            });
+            self.branches.len() - 1
+        }
+
+        fn append(&mut self, branch: usize, text: u32) {
+            let branch = &mut self.branches[branch];
+            self.rows.push((branch.id, branch.head_seq, text));
+            branch.head_seq += 1;
+        }
+
+        fn read(&self, at: Position) -> Vec<u32> {
+            let spans = spans(&self.branches, at).unwrap();
+            assert!(spans.windows(2).all(|two| two[0].seqs.end == two[1].seqs.start), "{spans:?}");
+            spans
+                .iter()
+                .flat_map(|span| {
+                    span.seqs.clone().map(|seq| {
+                        self.rows.iter().find(|row| (row.0, row.1) == (span.branch, seq)).unwrap().2
+                    })
+                })
+                .collect()
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Append { conversation: usize, text: u32 },
+        Rewind { conversation: usize, keep: usize },
+        Fork { conversation: usize, keep: usize },
+        Snapshot { conversation: usize },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (conversation, keep) = (0..8usize, 0..40usize);
+        prop_oneof![
+            6 => (conversation.clone(), any::<u32>()).prop_map(|(conversation, text)| Step::Append { conversation, text }),
+            1 => (conversation.clone(), keep.clone()).prop_map(|(conversation, keep)| Step::Rewind { conversation, keep }),
+            1 => (conversation.clone(), keep).prop_map(|(conversation, keep)| Step::Fork { conversation, keep }),
+            1 => conversation.prop_map(|conversation| Step::Snapshot { conversation }),
+        ]
+    }
+
+    proptest! {
+        /// Against a model that copies the whole conversation at each rewind, fork and snapshot.
+        #[test]
+        fn the_tree_reads_as_if_everything_were_copied(steps in prop::collection::vec(step(), 1..120)) {
+            let mut tree = Tree::new();
+            let mut heads = vec![tree.begin(None)];
+            let mut copies: Vec<Vec<u32>> = vec![Vec::new()];
+            let mut snapshots: Vec<(Position, Vec<u32>)> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Append { conversation, text } => {
+                        let at = conversation % heads.len();
+                        tree.append(heads[at], text);
+                        copies[at].push(text);
+                    }
+                    Step::Rewind { conversation, keep } => {
+                        let at = conversation % heads.len();
+                        let keep = keep.min(copies[at].len());
+                        snapshots.push((tree.branches[heads[at]].head(), copies[at].clone()));
+                        let target = Position { branch: tree.branches[heads[at]].id, seq: keep as i64 };
+                        heads[at] = tree.begin(Some(target));
+                        copies[at].truncate(keep);
+                    }
+                    Step::Fork { conversation, keep } => {
+                        let at = conversation % heads.len();
+                        let keep = keep.min(copies[at].len());
+                        let target = Position { branch: tree.branches[heads[at]].id, seq: keep as i64 };
+                        let fork = tree.begin(Some(target));
+                        heads.push(fork);
+                        copies.push(copies[at][..keep].to_vec());
+                    }
+                    Step::Snapshot { conversation } => {
+                        let at = conversation % heads.len();
+                        snapshots.push((tree.branches[heads[at]].head(), copies[at].clone()));
+                    }
+                }
+                for (head, copy) in heads.iter().zip(&copies) {
+                    prop_assert_eq!(&tree.read(tree.branches[*head].head()), copy);
+                }
+            }
+            for (position, copy) in &snapshots {
+                prop_assert_eq!(&tree.read(*position), copy);
+            }
+        }
+    }
+
+    #[test]
+    fn a_position_that_does_not_exist_is_refused() {
+        let mut tree = Tree::new();
+        let branch = tree.begin(None);
+        tree.append(branch, 1);
+        let id = tree.branches[branch].id;
+        for seq in [-1, 2] {
+            let outside = Err(PositionError::Outside { branch: id, seq });
+            assert_eq!(spans(&tree.branches, Position { branch: id, seq }), outside);
+        }
+        let stranger = tree.clock.new_id();
+        assert_eq!(
+            spans(&tree.branches, Position { branch: stranger, seq: 0 }),
+            Err(PositionError::Broken(stranger))
+        );
+    }
+
+    #[test]
+    fn bases_in_a_circle_end_in_an_error() {
+        let mut tree = Tree::new();
+        let one = tree.begin(None);
+        let two = tree.begin(Some(tree.branches[one].head()));
+        tree.branches[one].base = Some(tree.branches[two].head());
+        let at = tree.branches[one].head();
+        assert!(matches!(spans(&tree.branches, at), Err(PositionError::Broken(_))));
+        assert!(matches!(settle(&tree.branches, at), Err(PositionError::Broken(_))));
+    }
+}
