@@ -1,1 +1,20 @@
-//! For tests: repositories, a fake model API, scenarios
+//! What tests stand on: a scripted model API that real agents talk to, real git repositories, databases of their own,
+//! and the real agent command lines.
+//!
+//! For development only; no product crate depends on it outside its tests. Everything here panics with a sentence that
+//! says what to do, because its callers are tests; nothing here is skipped when something is missing.
+
+// The callers are tests: what fails here fails the test, and says why.
+#![allow(clippy::expect_used, clippy::print_stderr)]
+
+mod claude;
+mod database;
+mod environment;
+mod model_api;
+mod repo;
+
+pub use claude::{CLAUDE_VERSION, claude_cli};
+pub use database::{TestDatabase, postgres_server};
+pub use environment::{scrubbed_command, workspace_root};
+pub use model_api::{Block, ErrorReply, FakeModelApi, RecordedRequest, Scenario, Step, ToolResult};
+pub use repo::TestRepo;
