@@ -1,5 +1,11 @@
 # Shared by the scripts of this folder; sourced, not run.
 
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+NEXTEST_VERSION=0.9.143
+
+# Where scripts/tools puts what it has to build.
+export PATH="$PATH:$ROOT/.tools/cargo-nextest-$NEXTEST_VERSION/bin"
+
 say() { echo "makima: $*" >&2; }
 
 # install_packages WHAT PACKAGE…: installs Debian packages where that needs no password, else says what to install.
@@ -51,4 +57,37 @@ stages() {
     echo "== stages"
     printf '%s\n' "${STAGES[@]}"
     printf '%5ds  in all\n' "$SECONDS"
+}
+
+# What the project is built with. Each says exactly what is missing, and installs it where it may.
+
+need_rust() {
+    local want have
+    want=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
+    if ! command -v cargo >/dev/null; then
+        # rustup's folder is on no PATH until the next login.
+        export PATH="$HOME/.cargo/bin:$PATH"
+    fi
+    have=$(rustc --version 2>/dev/null | cut -d ' ' -f 2) || true
+    [ -n "$have" ] || { say "missing: Rust $want or newer, with cargo. Install it with rustup (https://rustup.rs), then try again."; return 1; }
+    at_least "$have" "$want" || { say "Rust $have is too old: $want or newer is needed (rustup update stable)."; return 1; }
+}
+
+# Some dependencies are C (SQLite, zstd, ring).
+need_c_compiler() {
+    command -v cc >/dev/null || install_packages "a C compiler, which some dependencies are built with" gcc libc6-dev
+}
+
+need_git() {
+    local have
+    command -v git >/dev/null || install_packages "git" git || return 1
+    have=$(git --version | cut -d ' ' -f 3)
+    at_least "$have" 2.38 || { say "git $have is too old: 2.38 or newer is needed."; return 1; }
+}
+
+need_node() {
+    local have
+    have=$(node --version 2>/dev/null) || true
+    [ -n "$have" ] && command -v npm >/dev/null || { say "missing: Node.js 20 or newer, with npm. Install it, then try again."; return 1; }
+    at_least "${have#v}" 20 || { say "Node.js $have is too old: 20 or newer is needed."; return 1; }
 }

@@ -1,5 +1,7 @@
 //! The fake model API as a client sees it.
 
+#![allow(clippy::expect_used)] // what fails here fails the test
+
 use makima_testkit::{FakeModelApi, Scenario, Step};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};

@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test test-full bench release tools fmt openapi
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: ## Build Makima and start it with the demonstration, on data in ./.makima
+	@scripts/run
+
+test: ## Formatting, clippy, and all tests that fit 45 minutes on two cores
+	@scripts/test
+
+test-full: ## The same with the long tests
+	@scripts/test --full
+
+bench: ## Measure against the baselines
+	cargo run --release --package makima-bench
+
+release: ## Build the optimised program: target/release/makima
+	cargo build --release --locked --package makima --bin makima
+
+tools: ## Fetch what the tests need besides Rust into ./.tools
+	@scripts/tools
+
+fmt: ## Format the code
+	cargo fmt --all
+
+openapi: ## Accept the API's description as it is now
+	INSTA_UPDATE=always cargo test --package makima-server openapi
