@@ -1,0 +1,66 @@
+//! Checkpoints.
+
+use makima_model::{CheckpointId, CheckpointKind, FileChange, NotHeld, SnapshotId, TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A git commit that holds the worktree as it was, and the position in the conversation at that moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// Its id.
+    pub id: CheckpointId,
+    /// Its task.
+    pub task_id: TaskId,
+    /// Its number in the task, from 1.
+    pub checkpoint_number: i64,
+    /// What it was made for.
+    pub kind: CheckpointKind,
+    /// The commit.
+    pub commit_sha: String,
+    /// The branch that the worktree was on; empty where its HEAD was detached.
+    pub branch_name: String,
+    /// What it is called.
+    pub message: String,
+    /// What changed since the checkpoint before it, or since the base commit.
+    pub files_changed: Vec<FileChange>,
+    /// Lines added in all files.
+    pub lines_added: i64,
+    /// Lines removed in all files.
+    pub lines_removed: i64,
+    /// What the worktree had and the commit hasn't.
+    pub not_held: Vec<NotHeld>,
+    /// Whether the server has all that is needed to restore it; else it is on its daemon's machine alone.
+    pub stored: bool,
+    /// The checkpoint that it followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_checkpoint_id: Option<CheckpointId>,
+    /// The conversation at that moment.
+    pub conversation_snapshot_id: SnapshotId,
+    /// How many messages that was.
+    pub message_count: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A page of checkpoints, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointList {
+    /// The rows.
+    pub checkpoints: Vec<Checkpoint>,
+    /// How many there are in all.
+    pub total_count: i64,
+    /// Where the next page begins; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A checkpoint to make by hand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateCheckpoint {
+    /// What to call it: at most 10,000 characters; absent: the task's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}

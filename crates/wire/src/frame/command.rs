@@ -1,0 +1,188 @@
+//! What the server tells a daemon to do, and what comes of it.
+
+use crate::Code;
+use makima_model::{
+    Answer, CheckpointId, CheckpointMade, ContractId, MessageId, OwnerId, PermissionMode, QuestionId, RunId,
+    StopReason, TaskId,
+};
+use serde::{Deserialize, Serialize};
+
+/// Something to say to an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The id that it has in the conversation.
+    pub id: MessageId,
+    /// What to say.
+    pub content: String,
+}
+
+/// Which conversation a run goes on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumeFrom {
+    /// The agent's own id of the conversation.
+    pub session_id: String,
+    /// How many messages it has: what the daemon fetches from the server is written before the agent starts.
+    pub message_count: i64,
+}
+
+/// The checkpoint that the next one follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastCheckpoint {
+    /// Its id.
+    pub id: CheckpointId,
+    /// Its commit.
+    pub commit: String,
+    /// Its number.
+    pub number: i64,
+}
+
+/// A run to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartRun {
+    /// The run.
+    pub run: RunId,
+    /// Its number in the task.
+    pub run_number: i64,
+    /// The task.
+    pub task: TaskId,
+    /// The task's name.
+    pub task_name: String,
+    /// The contract, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<ContractId>,
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// The agent, by its name in the daemon's configuration.
+    pub agent: String,
+    /// What it may do without asking; `None`: as configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_mode: Option<PermissionMode>,
+    /// A local path or a git URL.
+    pub repository: String,
+    /// The branch to begin from; `None`: the repository's own default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<String>,
+    /// The commit that the task was begun from, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_commit: Option<String>,
+    /// The task's branch.
+    pub branch_name: String,
+    /// Whether the user's uncommitted changes are taken into a new worktree.
+    pub include_uncommitted: bool,
+    /// Whether what is left uncommitted at the end is committed.
+    pub commit_on_finish: bool,
+    /// The newest checkpoint of the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_checkpoint: Option<LastCheckpoint>,
+    /// The conversation to go on with; `None`: a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<ResumeFrom>,
+    /// What to say first, as one turn.
+    pub inputs: Vec<Input>,
+}
+
+/// Something for a daemon to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "command")]
+pub enum Command {
+    /// Start a run. Done when it is durable here; how it goes is told by its entries.
+    StartRun(Box<StartRun>),
+    /// Say something at the end of the turn. Refused with `NOT_RUNNING` by a run that takes no more.
+    Input {
+        /// The run.
+        run: RunId,
+        /// What to say.
+        input: Input,
+    },
+    /// Answer a question.
+    Answer {
+        /// The run.
+        run: RunId,
+        /// The question.
+        question: QuestionId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Interrupt the agent, let its turn end, and end the run. Done when it has ended.
+    Stop {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Make a checkpoint by hand. The answer is a [`Checkpointed`].
+    Checkpoint {
+        /// The task.
+        task: TaskId,
+        /// The run whose worktree it is: the newest of the task.
+        run: RunId,
+        /// The id that it will have.
+        id: CheckpointId,
+        /// What to call it.
+        message: String,
+        /// The newest checkpoint that the server knows.
+        last: Option<LastCheckpoint>,
+    },
+    /// Look whether a repository and its branch can be reached from here. The answer is a [`RepositorySeen`].
+    CheckRepository {
+        /// A local path or a git URL.
+        repository: String,
+        /// The branch; `None`: the repository's own default.
+        base_branch: Option<String>,
+    },
+}
+
+/// What came of a checkpoint by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpointed {
+    /// The checkpoint. Entries that were said before it were sent before it.
+    pub made: CheckpointMade,
+}
+
+/// A repository that can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositorySeen {
+    /// The branch that a task would begin from.
+    pub base_branch: String,
+    /// The commit; `None` in a repository without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_commit: Option<String>,
+    /// Of a local repository: how many files have uncommitted changes, untracked ones counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncommitted_files: Option<u64>,
+}
+
+/// Why a command can't be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The code that the caller is answered with.
+    pub code: Code,
+    /// Why, in a sentence for people.
+    pub message: String,
+}
+
+/// What a command that was carried out answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum CommandResult {
+    /// Nothing more than that it was done.
+    Done,
+    /// Of [`Command::Checkpoint`].
+    Checkpoint(Box<Checkpointed>),
+    /// Of [`Command::CheckRepository`].
+    Repository(RepositorySeen),
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandOutcome {
+    /// It was carried out.
+    Done(CommandResult),
+    /// It can't be.
+    Refused(Refusal),
+}

@@ -1,0 +1,182 @@
+//! Tasks.
+
+use makima_model::{
+    BranchId, ContractId, DaemonId, MessageId, PermissionMode, Question, QuestionId, SnapshotId, TaskId,
+    TaskRole, TaskStatus, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The head of a task's conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationState {
+    /// The branch that goes on.
+    pub branch_id: BranchId,
+    /// How many messages it has.
+    pub message_count: i64,
+    /// The newest snapshot, where one was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_id: Option<SnapshotId>,
+}
+
+/// One agent working in one git worktree on one branch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// The contract that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_id: Option<ContractId>,
+    /// The task that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_task_id: Option<TaskId>,
+    /// Its name.
+    pub name: String,
+    /// What it shall do: the first message to its agent.
+    pub plan: String,
+    /// What its agent is there for.
+    pub role: TaskRole,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// Why it stands there, where that needs a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// The agent; absent until a daemon has chosen its default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// What the agent may do without asking; absent: as the daemon's configuration says for the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_mode: Option<PermissionMode>,
+    /// The daemon of its newest run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daemon_id: Option<DaemonId>,
+    /// A local path or a git URL.
+    pub repository: String,
+    /// The branch it starts from; absent until a daemon has looked, where none was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<String>,
+    /// The commit it started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_commit: Option<String>,
+    /// Its own branch.
+    pub branch_name: String,
+    /// Its worktree on the daemon's machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree_path: Option<String>,
+    /// How often its agent was started.
+    pub run_number: i64,
+    /// How many messages its conversation has.
+    pub message_count: i64,
+    /// Tokens read and written by all its runs.
+    pub total_tokens: i64,
+    /// What they cost, in US dollars, as far as the agent tells it.
+    pub total_cost: f64,
+    /// How many checkpoints it has.
+    pub checkpoint_count: i64,
+    /// The newest checkpoint's commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_checkpoint_sha: Option<String>,
+    /// The newest checkpoint's message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_message: Option<String>,
+    /// The head of its conversation.
+    pub conversation_state: ConversationState,
+    /// The question that its agent waits for, the oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_question: Option<Question>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its agent first ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When its last run ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+}
+
+/// A page of tasks, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskList {
+    /// The rows.
+    pub tasks: Vec<Task>,
+    /// How many there are in all.
+    pub total_count: i64,
+    /// Where the next page begins; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A task to make.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateTask {
+    /// The contract that it belongs to: gives repository, base branch and agent where they are absent here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_id: Option<ContractId>,
+    /// The task that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_task_id: Option<TaskId>,
+    /// Its name, 1 to 200 characters; absent: the plan's first line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it shall do: the first message to its agent; 1 to 1,000,000 characters.
+    pub plan: String,
+    /// The agent; absent: the contract's, else the daemon's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// What the agent may do without asking; absent: as the daemon's configuration says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_mode: Option<PermissionMode>,
+    /// A local path or a git URL; absent: the contract's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The branch it starts from; absent: the contract's, else the repository's own default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<String>,
+    /// The daemon that shall run it; absent: the least loaded one that can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_daemon_id: Option<DaemonId>,
+    /// Whether the uncommitted changes of a local repository are part of it: they stand uncommitted in its worktree.
+    #[serde(default)]
+    pub include_uncommitted: bool,
+    /// Whether what the agent leaves uncommitted is committed to the task branch at the end; absent: yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_on_finish: Option<bool>,
+    /// Whether it starts at once; absent: yes. Else its first message starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<bool>,
+}
+
+/// A message to a task's agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SendMessage {
+    /// What to say: 1 to 1,000,000 characters.
+    pub content: String,
+}
+
+/// A message that is kept, and will be said when the agent's turn has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SentMessage {
+    /// The id that it will have in the conversation.
+    pub message_id: MessageId,
+    /// The task.
+    pub task: Task,
+}
+
+/// The answer to a task's question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnswerQuestion {
+    /// The question: `pendingQuestion.id` of the task.
+    pub question_id: QuestionId,
+    /// For a permission `allow` or `deny`; else any words.
+    pub answer: String,
+    /// Of `deny`: why, for the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
