@@ -23,8 +23,9 @@ install_packages() {
     say "installing $what: $*"
     local log
     log=$(mktemp)
-    # A new machine has no package lists yet.
-    if "${apt[@]}" update >"$log" 2>&1 && "${apt[@]}" install --yes --no-install-recommends "$@" >>"$log" 2>&1; then
+    # A new machine has no package lists yet. A source that can't be reached is no matter if the others have the package.
+    "${apt[@]}" update >"$log" 2>&1 || true
+    if "${apt[@]}" install --yes --no-install-recommends "$@" >>"$log" 2>&1; then
         rm -f "$log"
         return 0
     fi
