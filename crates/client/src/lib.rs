@@ -1,1 +1,9 @@
-//! Typed HTTP and WebSocket client of the server
+//! The client of the server's API: the command line, the daemon and the server's own tests use this one.
+
+mod error;
+mod http;
+mod sse;
+mod tls;
+
+pub use error::ClientError;
+pub use http::{Client, FeedEvent};

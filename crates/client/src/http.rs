@@ -1,0 +1,222 @@
+//! The HTTP API, typed: what the command line and the server's own tests speak.
+
+use crate::ClientError;
+use futures::{Stream, StreamExt};
+use makima_model::{ContractId, TaskId};
+use makima_wire::{
+    API, AnswerQuestion, Checkpoint, CheckpointList, Contract, ContractList, Conversation, CreateCheckpoint,
+    CreateContract, CreateTask, DaemonList, ErrorBody, List, SendMessage, SentMessage, Task, TaskEventList,
+    TaskList,
+};
+use reqwest::{Method, RequestBuilder, Response};
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// A server, and the key to speak to it with.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    key: Option<String>,
+}
+
+impl Client {
+    /// The server at `url`, such as `http://127.0.0.1:7447`.
+    pub fn new(url: &str, key: Option<String>) -> Result<Self, ClientError> {
+        crate::tls::install();
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .build()
+            .map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), key })
+    }
+
+    /// The server's address, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Makes a contract.
+    pub async fn create_contract(&self, contract: &CreateContract) -> Result<Contract, ClientError> {
+        self.send(Method::POST, "/contracts", Some(contract)).await
+    }
+
+    /// A page of contracts.
+    pub async fn contracts(&self, list: &List) -> Result<ContractList, ClientError> {
+        self.list("/contracts", list, &[]).await
+    }
+
+    /// A contract.
+    pub async fn contract(&self, id: ContractId) -> Result<Contract, ClientError> {
+        self.get(&format!("/contracts/{id}")).await
+    }
+
+    /// Makes a task.
+    pub async fn create_task(&self, task: &CreateTask) -> Result<Task, ClientError> {
+        self.send(Method::POST, "/mesh/tasks", Some(task)).await
+    }
+
+    /// A page of tasks, of one contract or of all.
+    pub async fn tasks(&self, contract: Option<ContractId>, list: &List) -> Result<TaskList, ClientError> {
+        let contract = contract.map(|id| id.to_string());
+        let filters: Vec<(&str, &str)> = contract.iter().map(|id| ("contract_id", id.as_str())).collect();
+        self.list("/mesh/tasks", list, &filters).await
+    }
+
+    /// A task.
+    pub async fn task(&self, id: TaskId) -> Result<Task, ClientError> {
+        self.get(&format!("/mesh/tasks/{id}")).await
+    }
+
+    /// Stops a task's agent and keeps everything.
+    pub async fn stop_task(&self, id: TaskId) -> Result<Task, ClientError> {
+        self.send(Method::POST, &format!("/mesh/tasks/{id}/stop"), None::<&()>).await
+    }
+
+    /// Says something to a task's agent.
+    pub async fn send_message(&self, id: TaskId, content: &str) -> Result<SentMessage, ClientError> {
+        let body = SendMessage { content: content.to_owned() };
+        self.send(Method::POST, &format!("/mesh/tasks/{id}/messages"), Some(&body)).await
+    }
+
+    /// Answers a task's question.
+    pub async fn answer(&self, id: TaskId, answer: &AnswerQuestion) -> Result<Task, ClientError> {
+        self.send(Method::POST, &format!("/mesh/tasks/{id}/answer"), Some(answer)).await
+    }
+
+    /// The whole conversation of a task.
+    pub async fn conversation(&self, id: TaskId) -> Result<Conversation, ClientError> {
+        self.get(&format!("/mesh/tasks/{id}/conversation")).await
+    }
+
+    /// A page of a task's output.
+    pub async fn output(&self, id: TaskId, list: &List) -> Result<TaskEventList, ClientError> {
+        self.list(&format!("/mesh/tasks/{id}/output"), list, &[]).await
+    }
+
+    /// A page of a task's events.
+    pub async fn events(&self, id: TaskId, list: &List) -> Result<TaskEventList, ClientError> {
+        self.list(&format!("/mesh/tasks/{id}/events"), list, &[]).await
+    }
+
+    /// A page of a task's checkpoints.
+    pub async fn checkpoints(&self, id: TaskId, list: &List) -> Result<CheckpointList, ClientError> {
+        self.list(&format!("/mesh/tasks/{id}/checkpoints"), list, &[]).await
+    }
+
+    /// Makes a checkpoint by hand.
+    pub async fn create_checkpoint(
+        &self,
+        id: TaskId,
+        body: &CreateCheckpoint,
+    ) -> Result<Checkpoint, ClientError> {
+        self.send(Method::POST, &format!("/mesh/tasks/{id}/checkpoints"), Some(body)).await
+    }
+
+    /// All daemons.
+    pub async fn daemons(&self) -> Result<DaemonList, ClientError> {
+        self.get("/mesh/daemons").await
+    }
+
+    /// Whether the server is up and its database answers.
+    pub async fn ready(&self) -> Result<(), ClientError> {
+        let request = self.http.get(format!("{}/readyz", self.url)).timeout(Duration::from_secs(10));
+        self.exchange(request).await.map(|_| ())
+    }
+
+    /// The live feed of one task, or of everything, from after the event `after`, or from now on.
+    ///
+    /// Ends when the server does; go on with the last id that was seen.
+    pub async fn feed(
+        &self,
+        task: Option<TaskId>,
+        after: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
+        let mut request = self.request(Method::GET, "/events");
+        if let Some(task) = task {
+            request = request.query(&[("task_id", task.to_string())]);
+        }
+        if let Some(after) = after {
+            request = request.header("last-event-id", after);
+        }
+        let response = self.exchange(request).await?;
+        let url = self.url.clone();
+        let bytes = response.bytes_stream();
+        Ok(crate::sse::events(bytes)
+            .map(move |event| event.map_err(|source| ClientError::Unreachable { url: url.clone(), source })))
+    }
+
+    /// Any GET below the API's path.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(Method::GET, path, None::<&()>).await
+    }
+
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        list: &List,
+        filters: &[(&str, &str)],
+    ) -> Result<T, ClientError> {
+        self.read(self.request(Method::GET, path).query(list).query(filters)).await
+    }
+
+    /// Any request below the API's path.
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, ClientError> {
+        let request = self.request(method, path);
+        self.read(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{API}{path}", self.url));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let response = self.exchange(request).await?;
+        let address = response.url().to_string();
+        let bytes = response
+            .bytes()
+            .await
+            .map_err(|source| ClientError::Unreachable { url: self.url.clone(), source })?;
+        serde_json::from_slice(&bytes).map_err(|source| ClientError::Strange { address, source })
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request
+            .send()
+            .await
+            .map_err(|source| ClientError::Unreachable { url: self.url.clone(), source })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let bytes = response.bytes().await.unwrap_or_default();
+        Err(match serde_json::from_slice::<ErrorBody>(&bytes) {
+            Ok(body) => ClientError::Refused { status, body },
+            Err(_) => ClientError::NotMakima { url: self.url.clone(), status },
+        })
+    }
+}
+
+/// One event of the live feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedEvent {
+    /// Its number, to go on after; `None` for what is live only.
+    pub id: Option<i64>,
+    /// `history`, `task`, `message` or `delta`.
+    pub event: String,
+    /// JSON: [`makima_wire::FeedData`].
+    pub data: String,
+}
