@@ -4,12 +4,12 @@ use crate::http::FeedEvent;
 use futures::{Stream, StreamExt, stream};
 
 /// The events of `bytes`, in order. Comments are passed over; the last event is dropped if it was cut off.
-pub(crate) fn events<B: AsRef<[u8]>, E>(
+pub(crate) fn events<B, E>(
     bytes: impl Stream<Item = Result<B, E>> + Send + 'static,
 ) -> impl Stream<Item = Result<FeedEvent, E>> + Send
 where
     E: Send + 'static,
-    B: Send + 'static,
+    B: AsRef<[u8]> + Send + 'static,
 {
     let bytes = Box::pin(bytes);
     stream::unfold(
