@@ -39,3 +39,16 @@ fn fetched() -> PathBuf {
         .join(format!(".tools/claude-code-{CLAUDE_VERSION}/node_modules/@anthropic-ai"))
         .join(format!("claude-code-{system}-{machine}/claude"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_is_fetched() {
+        let package = std::fs::read_to_string(workspace_root().join("scripts/claude-code/package.json"))
+            .expect("the file that pins Claude Code");
+        let package: serde_json::Value = serde_json::from_str(&package).expect("the file is JSON");
+        assert_eq!(package["dependencies"]["@anthropic-ai/claude-code"], CLAUDE_VERSION);
+    }
+}
