@@ -1,0 +1,64 @@
+//! The daemon's own bare clone of a repository. Agents work in worktrees of it, so that nothing they do to refs,
+//! locks, settings or hooks touches the user's repository.
+//!
+//! Layout of its refs: `refs/makima/source/heads/*` are the source's branches as they were at the last fetch;
+//! `refs/makima/source/HEAD` says where the source stood; `refs/remotes/origin/*` is what `origin` means in the user's
+//! repository; `refs/heads/makima/*` are the task branches; `refs/makima/tasks/<task id>/…` keeps checkpoints.
+//! Settings that are carried over stand in a file of their own, `makima.config`, which the clone's `config` includes.
+
+mod base;
+mod carried;
+mod make;
+mod progress;
+
+use std::path::{Path, PathBuf};
+
+use crate::invocation::Invocation;
+use crate::{Git, GitError, Sha};
+
+pub use base::{Base, BaseError};
+pub use make::CloneError;
+pub use progress::Progress;
+
+/// Where the source's branches are kept.
+pub(crate) const SOURCE_HEADS: &str = "refs/makima/source/heads/";
+/// A symbolic ref to the source's current branch, or to `SOURCE_DETACHED`.
+pub(crate) const SOURCE_HEAD: &str = "refs/makima/source/HEAD";
+/// Where the source's HEAD is kept when it is on no branch.
+pub(crate) const SOURCE_DETACHED: &str = "refs/makima/source/detached";
+
+/// A bare clone that belongs to the daemon.
+#[derive(Debug, Clone)]
+pub struct BareClone {
+    git: Git,
+    dir: PathBuf,
+}
+
+impl BareClone {
+    /// The clone in a folder, which `Git::ensure_clone` has made before.
+    pub fn open(git: &Git, dir: &Path) -> Self {
+        Self { git: git.clone(), dir: dir.into() }
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn git(&self) -> &Git {
+        &self.git
+    }
+
+    pub(crate) fn run(&self, command: &str) -> Invocation {
+        self.git.run(command).git_dir(&self.dir).in_folder(&self.dir)
+    }
+
+    /// The commit that a full ref name means, if there is one.
+    pub async fn commit_of(&self, full_name: &str) -> Result<Option<Sha>, GitError> {
+        if crate::names::broken_rule(full_name).is_some() {
+            return Ok(None);
+        }
+        let found = self.git.objects(self.run("cat-file"), &[&format!("{full_name}^{{commit}}")]).await?;
+        Ok(found.into_iter().next().flatten())
+    }
+}

@@ -1,0 +1,114 @@
+//! What differs between two commits or trees: numbers for every file, and the patch for people to read.
+
+mod parse;
+
+use tokio::io::AsyncWrite;
+
+use crate::invocation::Invocation;
+use crate::{BareClone, GitError, Sha};
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It is new.
+    Added,
+    /// Its content, mode or kind changed.
+    Modified,
+    /// It is gone.
+    Deleted,
+    /// It has another name, and perhaps other content.
+    Renamed,
+}
+
+impl Action {
+    /// `A`, `M`, `D` or `R`.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Added => 'A',
+            Self::Modified => 'M',
+            Self::Deleted => 'D',
+            Self::Renamed => 'R',
+        }
+    }
+}
+
+/// One file that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// What became of it.
+    pub action: Action,
+    /// Its name, relative to the root, as bytes: it need not be UTF-8.
+    pub path: Vec<u8>,
+    /// Its name before, where it was renamed.
+    pub old_path: Option<Vec<u8>>,
+    /// Lines that are new; 0 where it is binary.
+    pub lines_added: u64,
+    /// Lines that are gone; 0 where it is binary.
+    pub lines_removed: u64,
+    /// Whether git takes it for binary.
+    pub binary: bool,
+}
+
+/// How much of a patch was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PatchWritten {
+    /// Bytes written.
+    pub bytes: u64,
+    /// Whether the limit cut it off.
+    pub truncated: bool,
+}
+
+impl BareClone {
+    /// The files that differ between two commits or trees. `None` as the older one is the empty tree.
+    pub async fn changes(&self, from: Option<&Sha>, to: &Sha) -> Result<Vec<FileChange>, GitError> {
+        changes(|command| self.run(command), from, to).await
+    }
+
+    /// Writes the patch between two commits or trees, as `git diff` has it (three lines around, renames found, names
+    /// quoted as git quotes them, binary files only named), at most `limit` bytes of it. No program that the repository
+    /// names is run for it.
+    pub async fn patch(
+        &self,
+        from: Option<&Sha>,
+        to: &Sha,
+        limit: Option<u64>,
+        out: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<PatchWritten, GitError> {
+        let from = older(|command| self.run(command), from).await?;
+        let diff = self.run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args([
+            "-p",
+            "-U3",
+            "--full-index",
+            "--no-color",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+            "--submodule=short",
+            "--end-of-options",
+        ]);
+        let copied = diff.arg(&from).arg(to).copy_to(out, limit).await?;
+        Ok(PatchWritten { bytes: copied.bytes, truncated: copied.truncated })
+    }
+}
+
+const QUIET: [&str; 5] = ["-r", "-M", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"];
+
+pub(crate) async fn changes(
+    run: impl Fn(&str) -> Invocation,
+    from: Option<&Sha>,
+    to: &Sha,
+) -> Result<Vec<FileChange>, GitError> {
+    let from = older(&run, from).await?;
+    if from == *to {
+        return Ok(Vec::new());
+    }
+    let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET);
+    let said = diff.args(["-z", "--raw", "--numstat", "--end-of-options"]).arg(&from).arg(to).ok().await?;
+    parse::changes(&said).ok_or_else(|| GitError::unreadable("diff-tree", &said))
+}
+
+async fn older(run: impl Fn(&str) -> Invocation, from: Option<&Sha>) -> Result<Sha, GitError> {
+    match from {
+        Some(from) => Ok(from.clone()),
+        None => Sha::read("mktree", &run("mktree").stdin("").ok().await?),
+    }
+}

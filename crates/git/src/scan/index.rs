@@ -1,0 +1,158 @@
+//! Our own index of a worktree: a copy of the worktree's, kept from one checkpoint to the next for what it knows about
+//! files (their times and sizes), and copied anew when the worktree's own has been written meanwhile.
+//!
+//! Copied with its time: an entry whose file is as old as the index is looked at again by git, one of an
+//! older file is not.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use super::Site;
+use crate::GitError;
+
+/// How our index stands before a scan.
+pub(super) struct Prepared {
+    /// Whether it was copied just now: then it holds nothing that the worktree's own has not.
+    pub(super) is_fresh: bool,
+    /// The submodules in it.
+    pub(super) submodules: Vec<Vec<u8>>,
+}
+
+impl Site {
+    /// Makes our index ready. Everything that fails here is of the file system, but for git's own errors.
+    pub(super) async fn prepare_index(&self) -> Result<Prepared, PrepareError> {
+        fs::create_dir_all(&self.private)?;
+        let own = identity(&self.own_index)?;
+        if let Some(submodules) = self.kept(&own)? {
+            return Ok(Prepared { is_fresh: false, submodules });
+        }
+        self.discard_index()?;
+        if own != ABSENT {
+            copy_with_time(&self.own_index, &self.index_file())?;
+        }
+        let submodules = self.clear_flags().await?;
+        let seed =
+            [own.as_bytes().to_vec()].into_iter().chain(submodules.iter().cloned()).collect::<Vec<_>>();
+        fs::write(self.seed_file(), seed.join(&0))?;
+        Ok(Prepared { is_fresh: true, submodules })
+    }
+
+    /// Throws our index away, with a lock that a killed git left.
+    pub(crate) fn discard_index(&self) -> io::Result<()> {
+        for file in [self.seed_file(), self.index_file(), self.private.join("index.lock")] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn seed_file(&self) -> PathBuf {
+        self.private.join("seed")
+    }
+
+    /// The submodules of our index, if it was copied from the worktree's own as that is now.
+    fn kept(&self, own: &str) -> io::Result<Option<Vec<Vec<u8>>>> {
+        let seed = match fs::read(self.seed_file()) {
+            Ok(seed) => seed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if self.private.join("index.lock").exists() {
+            return Ok(None);
+        }
+        let mut parts = seed.split(|b| *b == 0);
+        let same = parts.next() == Some(own.as_bytes());
+        Ok(same.then(|| parts.map(<[u8]>::to_vec).collect()))
+    }
+
+    /// Lets git see files that the worktree's own index tells it not to look at. Answers the submodules.
+    async fn clear_flags(&self) -> Result<Vec<Vec<u8>>, PrepareError> {
+        let listed = self.ours("ls-files").args(["-z", "-v", "--stage"]).ok().await?;
+        let (mut skipped, mut assumed, mut submodules) = (Vec::new(), Vec::new(), Vec::new());
+        for line in listed.split(|b| *b == 0).filter(|line| !line.is_empty()) {
+            // `H 100644 <oid> 0\t<path>`; the letter is small where the file is assumed unchanged.
+            let tab = line
+                .iter()
+                .position(|b| *b == b'\t')
+                .ok_or_else(|| GitError::unreadable("ls-files", line))?;
+            let path = &line[tab + 1..];
+            if line[0].is_ascii_lowercase() {
+                assumed.push(path);
+            }
+            if line[0].eq_ignore_ascii_case(&b'S') {
+                skipped.push(path);
+            }
+            if line[1..].starts_with(b" 160000") {
+                submodules.push(path.to_vec());
+            }
+        }
+        if !skipped.is_empty() && self.sparse().await? {
+            // Left out of the worktree on purpose, not deleted.
+            skipped.retain(|path| self.path_of(path).symlink_metadata().is_ok());
+        }
+        for (flag, paths) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
+            if !paths.is_empty() {
+                let update = self.ours("update-index").args(["-z", flag, "--stdin"]);
+                update.stdin(paths.join(&0)).ok().await?;
+            }
+        }
+        Ok(submodules)
+    }
+
+    async fn sparse(&self) -> Result<bool, GitError> {
+        if let Some(known) = self.is_sparse {
+            return Ok(known);
+        }
+        let asked = self.run("config").args(["--type=bool", "--get", "core.sparseCheckout"]).output().await?;
+        Ok(asked.stdout.starts_with(b"true"))
+    }
+}
+
+/// Why our index is not ready.
+pub(super) enum PrepareError {
+    File(io::Error),
+    Git(GitError),
+}
+
+impl From<io::Error> for PrepareError {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<GitError> for PrepareError {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
+    }
+}
+
+const ABSENT: &str = "absent";
+
+/// Tells one written index from the next: git never writes into an index, it puts a new file in its place.
+fn identity(index: &std::path::Path) -> io::Result<String> {
+    match fs::metadata(index) {
+        Ok(found) => {
+            let (ino, size) = (found.ino(), found.size());
+            Ok(format!("{ino} {size} {} {} {}", found.mtime(), found.mtime_nsec(), found.ctime_nsec()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ABSENT.into()),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn copy_with_time(from: &std::path::Path, to: &std::path::Path) -> io::Result<()> {
+    let mut source = match File::open(from) {
+        Ok(source) => source,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let times = fs::FileTimes::new().set_modified(source.metadata()?.modified()?);
+    let mut copy = File::create(to)?;
+    io::copy(&mut source, &mut copy)?;
+    copy.flush()?;
+    copy.set_times(times)
+}
