@@ -13,7 +13,12 @@ mod dialogue;
 mod environment;
 mod error;
 mod instructions;
+mod lenient;
+mod noise;
+mod program;
+pub mod scripted;
 mod session;
+mod turn;
 
 pub use agent::{Agent, InitialFile, Launch, Program, Resume};
 pub use dialogue::{Act, Delta, DeltaKind, Dialogue, Ending, Exit, Input};
