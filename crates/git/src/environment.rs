@@ -63,6 +63,13 @@ impl Environment {
         Self { variables: pairs.into_iter().map(|(name, value)| (name.into(), value)).collect() }
     }
 
+    /// With one more variable, or another value of it.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
     /// The value of one variable, if it is passed on.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str)

@@ -31,6 +31,7 @@ impl Site {
         self.discard_index()?;
         if own != ABSENT {
             copy_with_time(&self.own_index, &self.index_file())?;
+            self.copy_shared_parts()?;
         }
         let submodules = self.clear_flags().await?;
         let seed =
@@ -45,6 +46,18 @@ impl Site {
             match fs::remove_file(file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A split index has parts beside it. git looks for them in its git folder, and beside the index.
+    fn copy_shared_parts(&self) -> io::Result<()> {
+        let Some(own) = self.own_index.parent().filter(|own| *own != self.git_dir) else { return Ok(()) };
+        for entry in fs::read_dir(own)? {
+            let name = entry?.file_name();
+            if name.as_encoded_bytes().starts_with(b"sharedindex.") {
+                copy_with_time(&own.join(&name), &self.private.join(&name))?;
             }
         }
         Ok(())
@@ -144,7 +157,7 @@ fn identity(index: &std::path::Path) -> io::Result<String> {
     }
 }
 
-pub(crate) fn copy_with_time(from: &std::path::Path, to: &std::path::Path) -> io::Result<()> {
+fn copy_with_time(from: &std::path::Path, to: &std::path::Path) -> io::Result<()> {
     let mut source = match File::open(from) {
         Ok(source) => source,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -1,0 +1,30 @@
+//! Real, hermetic repositories: each test makes its own in a temporary folder and leaves nothing behind.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+#[path = "it/lab.rs"]
+mod lab;
+
+#[path = "it/beside_a_writer.rs"]
+mod beside_a_writer;
+#[path = "it/checkpoints.rs"]
+mod checkpoints;
+#[path = "it/clones.rs"]
+mod clones;
+#[path = "it/commit_remaining.rs"]
+mod commit_remaining;
+#[path = "it/diffs.rs"]
+mod diffs;
+#[path = "it/environments.rs"]
+mod environments;
+#[path = "it/hostile.rs"]
+mod hostile;
+#[path = "it/naive.rs"]
+mod naive;
+#[path = "it/odd_worktrees.rs"]
+mod odd_worktrees;
+#[path = "it/publishing.rs"]
+mod publishing;
+#[path = "it/uncommitted.rs"]
+mod uncommitted;
+#[path = "it/worktrees.rs"]
+mod worktrees;

@@ -1,0 +1,38 @@
+//! Patches for people to read.
+
+use makima_git::Sha;
+
+use crate::lab::Lab;
+
+#[tokio::test]
+async fn a_patch_is_that_of_git_diff_and_bounded() {
+    let (lab, user) = Lab::with_user().await;
+    let mut task = lab.task(&user).await;
+    let base = task.last.clone();
+    task.repo.write("a.txt", "one\n2\nthree\n").write("bin", b"\0\x01").write_bytes(b"\xff\n", "odd\n");
+    let made = task.checkpoint(1).await;
+    let mut patch = Vec::new();
+    let written = task.clone.patch(base.as_ref(), &made.commit, None, &mut patch).await.unwrap();
+    let wanted =
+        task.repo.git(&["diff", "--full-index", base.as_ref().unwrap().as_str(), made.commit.as_str()]);
+    assert_eq!(String::from_utf8(patch.clone()).unwrap().trim_end(), wanted.trim_end());
+    assert_eq!((written.bytes, written.truncated), (patch.len() as u64, false));
+    let mut short = Vec::new();
+    let written = task.clone.patch(base.as_ref(), &made.commit, Some(10), &mut short).await.unwrap();
+    assert_eq!((&short[..], written.bytes, written.truncated), (&patch[..10], 10, true));
+    let same = task.clone.changes(base.as_ref(), &made.commit).await.unwrap();
+    assert_eq!(same, made.files_changed);
+}
+
+#[tokio::test]
+async fn the_first_patch_is_against_nothing() {
+    let lab = Lab::new().await;
+    let user = lab.repo("user");
+    let commit = user.write("a", "a\n").commit("First");
+    let clone = lab.clone_of(&user).await;
+    let mut patch = Vec::new();
+    clone.patch(None, &Sha::parse(&commit).unwrap(), None, &mut patch).await.unwrap();
+    assert!(String::from_utf8(patch).unwrap().contains("+++ b/a\n"));
+    let missing = Sha::parse(&"1".repeat(40)).unwrap();
+    assert!(clone.patch(None, &missing, None, &mut Vec::new()).await.is_err());
+}

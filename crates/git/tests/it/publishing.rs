@@ -1,0 +1,70 @@
+//! A task's branch in the user's repository.
+
+use makima_git::{BranchName, PublishError, Published, Source};
+
+use crate::lab::{Lab, branch};
+
+#[tokio::test]
+async fn the_branch_appears_and_nothing_else() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    let commit = task.repo.write("a.txt", "1\n").commit("Work");
+    task.repo.git(&["tag", "agents-tag"]);
+    task.repo.git(&["branch", "agents-branch"]);
+    let published = task.clone.publish(&user.source(), &branch()).await.unwrap();
+    assert_eq!(published, Published::Fetched { commit: makima_git::Sha::parse(&commit).unwrap() });
+    let refs = user.git(&["for-each-ref", "--format=%(refname)"]);
+    assert_eq!(refs, format!("refs/heads/main\n{}", branch().full()));
+    assert!(!user.folder.join(".git/FETCH_HEAD").exists());
+    assert_eq!(user.status(), "");
+    // Rewritten: forced. Nothing new: the same answer.
+    task.repo.git(&["commit", "-q", "--amend", "-m", "Rewritten"]);
+    for _ in 0..2 {
+        task.clone.publish(&user.source(), &branch()).await.unwrap();
+        assert_eq!(user.git(&["log", "-1", "--format=%s", branch().as_str()]), "Rewritten");
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_checked_out_is_left_alone() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    let old = task.repo.write("a.txt", "1\n").commit("Work");
+    task.clone.publish(&user.source(), &branch()).await.unwrap();
+    task.repo.write("a.txt", "2\n").commit("More");
+    let linked = lab.path().join("linked");
+    user.git(&["worktree", "add", "-q", linked.to_str().unwrap(), branch().as_str()]);
+    let published = task.clone.publish(&user.source(), &branch()).await.unwrap();
+    assert_eq!(published, Published::CheckedOut { worktree: linked.clone() });
+    assert_eq!(user.git(&["rev-parse", branch().as_str()]), old);
+    user.git(&["worktree", "remove", linked.to_str().unwrap()]);
+    assert!(matches!(task.clone.publish(&user.source(), &branch()).await, Ok(Published::Fetched { .. })));
+}
+
+#[tokio::test]
+async fn others_are_never_written() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    let refused = task.clone.publish(&user.source(), &BranchName::new("main").unwrap()).await;
+    assert!(matches!(refused, Err(PublishError::NotOurs(_))));
+    let remote = Source::Remote("https://example.com/x".into());
+    assert_eq!(task.clone.publish(&remote, &branch()).await.unwrap(), Published::KeptInClone);
+}
+
+#[tokio::test]
+async fn an_empty_and_a_bare_repository_get_it_too() {
+    let lab = Lab::new().await;
+    let user = lab.repo("user");
+    let task = lab.task(&user).await;
+    assert_eq!(task.clone.publish(&user.source(), &branch()).await.unwrap(), Published::NothingYet);
+    let commit = task.repo.write("a", "a\n").commit("First");
+    task.clone.publish(&user.source(), &branch()).await.unwrap();
+    assert_eq!(user.git(&["rev-parse", branch().as_str()]), commit);
+    let bare = lab.path().join("bare.git");
+    user.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+    task.repo.write("a", "b\n").commit("Second");
+    assert!(matches!(
+        task.clone.publish(&Source::Local(bare), &branch()).await,
+        Ok(Published::Fetched { .. })
+    ));
+}
