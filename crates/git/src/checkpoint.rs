@@ -3,9 +3,12 @@
 //! HEAD, the branch and the worktree's own index do not move; no hook runs and no key is asked for. Where nothing
 //! differs from HEAD, HEAD's own commit is the checkpoint.
 
+mod before;
+
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use self::before::{Before, Previous};
 use crate::names::{BadName, broken_rule};
 use crate::scan::{Head, Scanned};
 use crate::{FileChange, GitError, NotHeld, Person, ScanError, ScanRules, Sha, Worktree, diff};
@@ -84,12 +87,6 @@ pub enum CheckpointError {
     },
 }
 
-/// What the previous checkpoint was.
-struct Previous {
-    tree: Option<Sha>,
-    head: Option<Sha>,
-}
-
 impl Worktree {
     /// Makes a checkpoint; `None` where it is for a turn that changed neither a file nor HEAD. Made again under the
     /// same number it is found as it is.
@@ -97,121 +94,87 @@ impl Worktree {
         let failed =
             |source| CheckpointError::Write { path: self.folder().into(), number: request.number, source };
         let name = request.ref_name()?;
-        let known = [format!("{name}^{{commit}}"), format!("{name}^{{tree}}")];
-        let known =
-            self.git().objects(self.run("cat-file"), &[&known[0], &known[1]]).await.map_err(failed)?;
-        let previous = self.previous(request.previous.as_ref()).await.map_err(failed)?;
-        if let [Some(commit), Some(tree)] = &known[..] {
-            let head = self.head_under(commit).await.map_err(failed)?;
-            let head = Head { commit: head, tree: None };
-            let scanned = Scanned { tree: tree.clone(), head, not_held: Vec::new() };
-            return self.told(&previous, scanned, commit.clone()).await.map(Some).map_err(failed);
+        let Before { head, previous, made } =
+            self.before(request.previous.as_ref(), Some(&name)).await.map_err(failed)?;
+        if let Some((commit, tree)) = made {
+            let head = Head { commit: self.head_of(&commit).await.map_err(failed)?, tree: None };
+            let scanned = Scanned { tree, head, not_held: Vec::new() };
+            let differs = self.differs(&previous, &scanned).await.map_err(failed)?;
+            return Ok(Some(Made::new(commit, scanned, differs, &previous)));
         }
         let limit = request.rules.max_untracked_bytes.filter(|_| request.kind == CheckpointKind::Turn);
         let rules = ScanRules { max_untracked_bytes: limit, ..request.rules.clone() };
-        let scanned = self.site().scan(&rules).await?;
+        let scanned = self.site().scan(&rules, Some(head)).await?;
         if request.kind == CheckpointKind::Turn && previous.is(&scanned) {
             return Ok(None);
         }
-        let commit = self.commit_scanned(request, &scanned).await.map_err(failed)?;
-        let create = format!("create {name} {commit}\n");
-        let update = self.run("update-ref").args(["--no-deref", "--stdin"]).stdin(create);
-        let (_, made) =
-            tokio::try_join!(update.ok(), self.told(&previous, scanned, commit)).map_err(failed)?;
-        Ok(Some(made))
+        let keep = self.keep(request, &name, &scanned);
+        let (commit, differs) = tokio::try_join!(keep, self.differs(&previous, &scanned)).map_err(failed)?;
+        Ok(Some(Made::new(commit, scanned, differs, &previous)))
     }
 
     /// Whether the worktree's files or its HEAD are others than those of an earlier checkpoint (or base commit).
     /// Costs as much as a checkpoint; who wants one anyway asks for one of kind `Turn`.
     pub async fn changed_since(&self, earlier: Option<&Sha>, rules: &ScanRules) -> Result<bool, ScanError> {
         let failed = |source| ScanError::Git { path: self.folder().into(), source };
-        let previous = self.previous(earlier).await.map_err(failed)?;
-        if self.head().await.map_err(failed)? != previous.head {
+        let Before { head, previous, .. } = self.before(earlier, None).await.map_err(failed)?;
+        if head.commit != previous.head {
             return Ok(true);
         }
-        Ok(!previous.is(&self.site().scan(rules).await?))
+        Ok(!previous.is(&self.site().scan(rules, Some(head)).await?))
     }
 
-    async fn commit_scanned(&self, request: &CheckpointRequest, scanned: &Scanned) -> Result<Sha, GitError> {
-        if let (Some(head), true) = (&scanned.head.commit, scanned.head.tree.as_ref() == Some(&scanned.tree))
-        {
-            return Ok(head.clone());
-        }
-        let commit =
-            self.run("commit-tree").signed(&request.author, request.at).stdin(request.full_message());
+    /// Makes the commit, where HEAD's own doesn't serve, and the ref that keeps it.
+    async fn keep(
+        &self,
+        request: &CheckpointRequest,
+        name: &str,
+        scanned: &Scanned,
+    ) -> Result<Sha, GitError> {
         let commit = match &scanned.head.commit {
-            Some(head) => commit.arg("-p").arg(head),
-            None => commit,
+            Some(head) if scanned.head.tree.as_ref() == Some(&scanned.tree) => head.clone(),
+            head => {
+                let commit = self.run("commit-tree").signed(&request.author, request.at);
+                let parent = head.iter().flat_map(|head| ["-p", head.as_str()]);
+                let commit = commit.stdin(request.full_message()).args(parent).args(["-F", "-"]);
+                Sha::read("commit-tree", &commit.arg(&scanned.tree).ok().await?)?
+            }
         };
-        Sha::read("commit-tree", &commit.args(["-F", "-"]).arg(&scanned.tree).ok().await?)
+        let create = format!("create {name} {commit}\n");
+        self.run("update-ref").args(["--no-deref", "--stdin"]).stdin(create).ok().await?;
+        Ok(commit)
     }
 
-    async fn told(&self, previous: &Previous, scanned: Scanned, commit: Sha) -> Result<Made, GitError> {
-        let unchanged = previous.is(&scanned);
-        let (branch, files_changed) = tokio::try_join!(
-            self.branch(),
-            diff::changes(|command| self.run(command), previous.tree.as_ref(), &scanned.tree)
-        )?;
-        let Scanned { tree, head, not_held } = scanned;
-        Ok(Made {
-            commit,
-            tree,
-            head_commit: head.commit,
-            branch,
-            lines_added: files_changed.iter().map(|file| file.lines_added).sum(),
-            lines_removed: files_changed.iter().map(|file| file.lines_removed).sum(),
-            files_changed,
-            not_held,
-            unchanged,
-        })
-    }
-
-    async fn previous(&self, commit: Option<&Sha>) -> Result<Previous, GitError> {
-        let Some(commit) = commit else { return Ok(Previous { tree: None, head: None }) };
-        let tree = format!("{commit}^{{tree}}");
-        let names = [tree.as_str()];
-        let tree = self.git().objects(self.run("cat-file"), &names);
-        let (head, tree) = tokio::try_join!(self.head_under(commit), tree)?;
-        let tree = tree.into_iter().next().flatten();
-        Ok(Previous { tree: Some(tree.ok_or_else(|| missing(commit))?), head })
-    }
-
-    /// What HEAD was when this checkpoint was made: its parent, or itself where it is a commit of the agent's.
-    async fn head_under(&self, commit: &Sha) -> Result<Option<Sha>, GitError> {
-        let text = self.run("cat-file").args(["commit", commit.as_str()]).ok().await?;
-        let text = String::from_utf8_lossy(&text);
-        let (header, message) = text.split_once("\n\n").unwrap_or((&text, ""));
-        let ours = header.lines().any(|line| line.starts_with("committer Makima <makima@localhost> "))
-            && message.lines().any(|line| line.starts_with(TRAILER));
-        if !ours {
-            return Ok(Some(commit.clone()));
-        }
-        Ok(header.lines().find_map(|line| line.strip_prefix("parent ")).and_then(Sha::parse))
+    async fn differs(&self, previous: &Previous, scanned: &Scanned) -> Result<Differs, GitError> {
+        let changes = diff::changes(|command| self.run(command), previous.tree.as_ref(), &scanned.tree);
+        let (branch, files) = tokio::try_join!(self.branch(), changes)?;
+        Ok(Differs { branch, files })
     }
 }
 
 const TRAILER: &str = "Makima-Checkpoint: ";
 
-fn missing(commit: &Sha) -> GitError {
-    GitError::Failed { command: "cat-file".into(), code: None, words: format!("{commit} is not there") }
+struct Differs {
+    branch: Option<String>,
+    files: Vec<FileChange>,
 }
 
-impl Previous {
-    fn is(&self, scanned: &Scanned) -> bool {
-        // A task that began with nothing and has nothing yet: the empty tree is no change.
-        let files = match &self.tree {
-            Some(tree) => *tree == scanned.tree,
-            None => is_empty_tree(&scanned.tree),
-        };
-        files && self.head == scanned.head.commit
+impl Made {
+    fn new(commit: Sha, scanned: Scanned, differs: Differs, previous: &Previous) -> Self {
+        let unchanged = previous.is(&scanned);
+        let Scanned { tree, head, not_held } = scanned;
+        Self {
+            commit,
+            tree,
+            head_commit: head.commit,
+            branch: differs.branch,
+            lines_added: differs.files.iter().map(|file| file.lines_added).sum(),
+            lines_removed: differs.files.iter().map(|file| file.lines_removed).sum(),
+            files_changed: differs.files,
+            not_held,
+            unchanged,
+        }
     }
-}
-
-/// The empty tree has the same name in every repository.
-fn is_empty_tree(tree: &Sha) -> bool {
-    const SHA1: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
-    const SHA256: &str = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321";
-    matches!(tree.as_str(), SHA1 | SHA256)
 }
 
 impl CheckpointRequest {

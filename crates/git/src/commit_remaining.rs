@@ -116,7 +116,7 @@ impl Worktree {
             return Err(CommitError::OtherBranch { path: path(), wanted: branch.clone(), found });
         }
         let site = self.site();
-        let scanned = site.scan(&ScanRules::default()).await?;
+        let scanned = site.scan(&ScanRules::default(), None).await?;
         let nothing = match &scanned.head.tree {
             Some(tree) => *tree == scanned.tree,
             None => self.is_empty(&scanned.tree).await.map_err(failed)?,

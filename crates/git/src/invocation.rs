@@ -21,6 +21,7 @@ const SETTINGS: &[&str] = &[
     "core.alternateRefsCommand=true",
     "commit.gpgSign=false",
     "tag.gpgSign=false",
+    "init.defaultRefFormat=files",
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",

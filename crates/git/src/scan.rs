@@ -118,7 +118,24 @@ impl Worktree {
     }
 }
 
+impl Worktree {
+    /// Does ahead of time what would make the first checkpoint of a large new worktree slow: files that are as old as the
+    /// index (to the second) are read again once. Worth calling some seconds after `add_worktree`, while the agent
+    /// starts. Must not overlap with a checkpoint.
+    pub async fn warm(&self) -> Result<(), ScanError> {
+        self.site().warm_index().await.map_err(|error| self.site().failed(error))
+    }
+}
+
 impl Site {
+    fn failed(&self, error: index::PrepareError) -> ScanError {
+        let path = self.folder.clone();
+        match error {
+            index::PrepareError::File(source) => ScanError::Index { path, source },
+            index::PrepareError::Git(source) => ScanError::Git { path, source },
+        }
+    }
+
     fn run(&self, command: &str) -> Invocation {
         self.git.run(command).git_dir(&self.git_dir).work_tree(&self.folder)
     }
@@ -132,12 +149,12 @@ impl Site {
         self.private.join("index")
     }
 
-    /// The tree of the worktree, and what HEAD was all the while.
-    pub(crate) async fn scan(&self, rules: &ScanRules) -> Result<Scanned, ScanError> {
+    /// The tree of the worktree, and what HEAD was all the while. `head` is what the caller has just read it to be.
+    pub(crate) async fn scan(&self, rules: &ScanRules, mut head: Option<Head>) -> Result<Scanned, ScanError> {
         let path = || self.folder.clone();
         let mut last = None;
         for _ in 0..TRIES {
-            match self.try_scan(rules).await {
+            match self.try_scan(rules, head.take()).await {
                 Ok(Some(scanned)) => return Ok(scanned),
                 Ok(None) => last = None,
                 Err(ScanError::Git { source, .. }) if !source.is_lasting() => {
@@ -151,12 +168,19 @@ impl Site {
     }
 
     /// `None`: HEAD moved meanwhile.
-    async fn try_scan(&self, rules: &ScanRules) -> Result<Option<Scanned>, ScanError> {
+    async fn try_scan(&self, rules: &ScanRules, head: Option<Head>) -> Result<Option<Scanned>, ScanError> {
         let failed = |source| ScanError::Git { path: self.folder.clone(), source };
-        let before = self.head().await.map_err(failed)?;
-        let (tree, not_held) = self.attempt(rules).await?;
-        let after = self.head().await.map_err(failed)?;
+        let before = match head {
+            Some(head) => head,
+            None => self.head().await.map_err(failed)?,
+        };
+        let not_held = self.read_into_index(rules).await?;
+        let (tree, after) = tokio::try_join!(self.write_tree(), self.head()).map_err(failed)?;
         Ok((before == after).then_some(Scanned { tree, head: before, not_held }))
+    }
+
+    async fn write_tree(&self) -> Result<Sha, GitError> {
+        Sha::read("write-tree", &self.ours("write-tree").ok().await?)
     }
 
     async fn head(&self) -> Result<Head, GitError> {

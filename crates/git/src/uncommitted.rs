@@ -110,7 +110,7 @@ impl BareClone {
             self.bring_head(local, head).await?;
         }
         self.bring_staged(local).await?;
-        let tree = site.scan(&ScanRules::default()).await?.tree;
+        let tree = site.scan(&ScanRules::default(), None).await?.tree;
         let of_head = match head {
             Some(head) => self.git().objects(self.run("cat-file"), &[&format!("{head}^{{tree}}")]).await?,
             None => vec![Some(self.empty_tree().await?)],

@@ -106,6 +106,13 @@ impl Worktree {
 
     /// The branch HEAD is on; `None` where it is detached.
     pub async fn branch(&self) -> Result<Option<String>, GitError> {
+        // Clones are made with refs in files, so this costs no process; anything else is asked of git.
+        let head = std::fs::read_to_string(self.git_dir.join("HEAD")).unwrap_or_default();
+        match head.trim().strip_prefix("ref: refs/heads/") {
+            Some(branch) if !branch.starts_with('.') => return Ok(Some(branch.into())),
+            None if Sha::parse(head.trim()).is_some() => return Ok(None),
+            _ => {}
+        }
         let said = self.run("symbolic-ref").args(["-q", "HEAD"]).output().await?;
         Ok(String::from_utf8_lossy(&said.stdout).trim().strip_prefix("refs/heads/").map(str::to_owned))
     }

@@ -78,25 +78,39 @@ impl Git {
         watch: Watch<'_>,
     ) -> Result<(), CloneError> {
         let failed = |error| CloneError::Clone { repository: source.to_string(), source: error };
-        let asked = self.run("clone").in_folder(Path::new("/"));
-        let asked = asked.args(["--bare", "--template=", "--no-single-branch", "--progress"]);
-        let asked = match &state.local {
-            // Objects that it borrows are copied, so that ours needs nobody else's.
-            Some(local) if borrows(local) => asked.arg("--no-local"),
-            Some(_) => asked.arg("--local"),
-            None => asked,
-        };
-        let asked = asked
-            .args(["--upload-pack=git-upload-pack", "--end-of-options"])
-            .arg(place(source, state))
-            .arg(dir);
-        asked
-            .watched(&mut |line| Progress::read(line).into_iter().for_each(&mut *watch))
-            .await
-            .map_err(failed)?;
+        let linked = state.local.as_ref().is_some_and(|local| !borrows(local));
+        let made = self.copy(dir, source, state, linked, watch).await;
+        match made {
+            // Housekeeping there may move objects while they are linked one by one: so once more, as from a URL.
+            Err(_) if linked => {
+                clear(dir).map_err(|source| CloneError::Write { path: dir.into(), source })?;
+                self.copy(dir, source, state, false, watch).await.map_err(failed)?;
+            }
+            made => made.map_err(failed)?,
+        }
         let clone = BareClone::open(self, dir);
         clone.prepare().await.map_err(failed)?;
         clone.write_settings(&[]).map_err(|source| CloneError::Write { path: dir.into(), source })
+    }
+}
+
+impl Git {
+    /// `linked`: objects are hard links to the source's. Otherwise they are copied, borrowed ones too.
+    async fn copy(
+        &self,
+        dir: &Path,
+        source: &Source,
+        state: &Inspection,
+        linked: bool,
+        watch: Watch<'_>,
+    ) -> Result<(), GitError> {
+        let asked = self.run("clone").in_folder(Path::new("/"));
+        let asked = asked.args(["--bare", "--template=", "--no-single-branch", "--progress"]);
+        let asked = asked.arg(if linked { "--local" } else { "--no-local" });
+        let asked =
+            asked.args(["--upload-pack=git-upload-pack", "--end-of-options"]).arg(place(source, state));
+        let mut line = |line: &str| Progress::read(line).into_iter().for_each(&mut *watch);
+        asked.arg(dir).watched(&mut line).await.map(drop)
     }
 }
 

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 
-use super::index::PrepareError;
 use super::{NotHeld, NotHeldReason, ScanError, ScanRules, Site};
-use crate::{GitError, Sha};
+use crate::GitError;
 
 type Name = Vec<u8>;
 
@@ -18,11 +17,9 @@ struct Plan {
 }
 
 impl Site {
-    pub(super) async fn attempt(&self, rules: &ScanRules) -> Result<(Sha, Vec<NotHeld>), ScanError> {
-        let prepared = self.prepare_index().await.map_err(|error| match error {
-            PrepareError::File(source) => ScanError::Index { path: self.folder.clone(), source },
-            PrepareError::Git(source) => ScanError::Git { path: self.folder.clone(), source },
-        })?;
+    /// Brings our index to what the worktree is. Answers what it does not hold.
+    pub(super) async fn read_into_index(&self, rules: &ScanRules) -> Result<Vec<NotHeld>, ScanError> {
+        let prepared = self.prepare_index().await.map_err(|error| self.failed(error))?;
         let failed = |source| ScanError::Git { path: self.folder.clone(), source };
         let mut plan = self.plan(rules, prepared.is_fresh).await.map_err(failed)?;
         for submodule in prepared.submodules {
@@ -30,9 +27,8 @@ impl Site {
                 plan.not_held.insert(submodule, NotHeldReason::NestedRepository);
             }
         }
-        let tree = self.write(&mut plan).await.map_err(failed)?;
-        let not_held = plan.not_held.into_iter().map(|(path, reason)| NotHeld { path, reason }).collect();
-        Ok((tree, not_held))
+        self.write(&mut plan).await.map_err(failed)?;
+        Ok(plan.not_held.into_iter().map(|(path, reason)| NotHeld { path, reason }).collect())
     }
 
     /// Four readers of our index side by side, none of which writes.
@@ -141,7 +137,7 @@ impl Site {
         Ok(())
     }
 
-    async fn write(&self, plan: &mut Plan) -> Result<Sha, GitError> {
+    async fn write(&self, plan: &mut Plan) -> Result<(), GitError> {
         if !plan.take_out.is_empty() {
             let paths = joined(&plan.take_out);
             self.ours("update-index").args(["-z", "--force-remove", "--stdin"]).stdin(paths).ok().await?;
@@ -156,7 +152,7 @@ impl Site {
             }
             done.success("update-index")?;
         }
-        Sha::read("write-tree", &self.ours("write-tree").ok().await?)
+        Ok(())
     }
 }
 

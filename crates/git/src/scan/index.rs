@@ -40,6 +40,16 @@ impl Site {
         Ok(Prepared { is_fresh: true, submodules })
     }
 
+    /// Makes our index ready ahead of time, with all files looked at.
+    pub(super) async fn warm_index(&self) -> Result<(), PrepareError> {
+        if self.prepare_index().await?.is_fresh && self.index_file().exists() {
+            // Exits with 1 where a file differs, which is no failure.
+            let args = ["-q", "--refresh", "--force-write-index"];
+            self.ours("update-index").args(args).output().await?;
+        }
+        Ok(())
+    }
+
     /// Throws our index away, with a lock that a killed git left.
     pub(crate) fn discard_index(&self) -> io::Result<()> {
         for file in [self.seed_file(), self.index_file(), self.private.join("index.lock")] {

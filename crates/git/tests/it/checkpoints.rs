@@ -281,3 +281,16 @@ async fn a_task_id_that_is_no_name_is_refused() {
     }
     assert_eq!(task.request(1).kind, CheckpointKind::Manual);
 }
+
+#[tokio::test]
+async fn a_warmed_index_misses_no_change() {
+    let (lab, user) = Lab::with_user().await;
+    let mut task = lab.task(&user).await;
+    task.repo.write("a.txt", "ONE\ntwo\nthree\n");
+    task.worktree.warm().await.unwrap();
+    // The same size, and most likely within the same second.
+    task.repo.write("dir/b.txt", "B\n");
+    assert_eq!(told(&task.checkpoint(1).await), ["M a.txt +1 -1", "M dir/b.txt +1 -1"]);
+    task.worktree.warm().await.unwrap();
+    assert!(task.checkpoint(2).await.unchanged);
+}
