@@ -9,6 +9,8 @@
 //! The one exception is [`scripted::play`]: it is not an adapter but the scripted agent's own program.
 
 mod agent;
+pub mod claude;
+mod config;
 mod dialogue;
 mod environment;
 mod error;
@@ -21,6 +23,7 @@ mod session;
 mod turn;
 
 pub use agent::{Agent, InitialFile, Launch, Program, Resume};
+pub use config::{AgentConfig, SCRIPTED, configured};
 pub use dialogue::{Act, Delta, DeltaKind, Dialogue, Ending, Exit, Input};
 pub use environment::{Environment, inherited};
 pub use error::AgentError;

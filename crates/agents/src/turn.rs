@@ -58,6 +58,11 @@ impl Turns {
         first
     }
 
+    /// Whether the turn was asked to end.
+    pub(crate) fn is_interrupting(&self) -> bool {
+        self.interrupting
+    }
+
     pub(crate) fn called(&mut self, tool: &str) {
         if let Some(open) = &mut self.open {
             *open.tools.entry(tool.to_owned()).or_default() += 1;

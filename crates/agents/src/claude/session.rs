@@ -1,0 +1,160 @@
+//! Claude Code's session file, written out of what the server holds.
+
+use super::mirror::head;
+use crate::SessionFile;
+use makima_model::{Message, MessageRole, NativeLine};
+use serde_json::{Value, json, value::RawValue};
+use std::{collections::HashSet, path::Path};
+use uuid::Uuid;
+
+/// How a message begins that tells of a compaction: what stands before it, the model no longer sees.
+pub(super) const COMPACTED: &str = "The conversation was compacted.";
+
+/// Writes the file line by line.
+///
+/// Each line names its parent; the program walks these links back from the last line, so a link that leads nowhere would cut off
+/// everything before. Native lines are written as they are, unless their parent isn't in the file: then they hang on the line
+/// before.
+pub(super) struct Session {
+    id: String,
+    worktree: String,
+    written: HashSet<Uuid>,
+    last: Option<String>,
+}
+
+impl Session {
+    pub(super) fn new(id: &str, worktree: &Path) -> Self {
+        let worktree = worktree.to_string_lossy().into_owned();
+        Self { id: id.to_owned(), worktree, written: HashSet::new(), last: None }
+    }
+
+    fn link(&mut self, uuid: &str) {
+        if let Ok(uuid) = Uuid::parse_str(uuid) {
+            self.written.insert(uuid);
+        }
+        self.last = Some(uuid.to_owned());
+    }
+
+    fn is_written(&self, uuid: &str) -> bool {
+        Uuid::parse_str(uuid).is_ok_and(|uuid| self.written.contains(&uuid))
+    }
+
+    fn write(
+        &mut self,
+        message: &Message,
+        kind: &str,
+        said: Value,
+        more: &[(&str, Value)],
+        out: &mut Vec<u8>,
+    ) {
+        let uuid = message.id.to_string();
+        let mut line = json!({
+            "parentUuid": self.last,
+            "isSidechain": false,
+            "userType": "external",
+            "cwd": self.worktree,
+            "sessionId": self.id,
+            "type": kind,
+            "message": said,
+            "uuid": uuid,
+            "timestamp": message.timestamp,
+        });
+        for (name, value) in more {
+            line[*name] = value.clone();
+        }
+        out.extend_from_slice(line.to_string().as_bytes());
+        out.push(b'\n');
+        self.link(&uuid);
+    }
+
+    fn assistant(&mut self, message: &Message, out: &mut Vec<u8>) {
+        let mut content = Vec::new();
+        // Thinking is left out: it is taken only with the signature that the service itself gave it.
+        if !message.content.trim().is_empty() {
+            content.push(json!({"type": "text", "text": message.content}));
+        }
+        for call in &message.tool_calls {
+            let input =
+                if call.input.is_object() { call.input.clone() } else { json!({"input": call.input}) };
+            content.push(
+                json!({"type": "tool_use", "id": tool_id(&call.id), "name": call.name, "input": input}),
+            );
+        }
+        if content.is_empty() {
+            return;
+        }
+        let stop = if message.tool_calls.is_empty() { "end_turn" } else { "tool_use" };
+        let said = json!({
+            "id": format!("msg_{}", message.id.uuid().simple()),
+            "type": "message",
+            "role": "assistant",
+            "model": message.model.as_deref().unwrap_or("unknown"),
+            "content": content,
+            "stop_reason": stop,
+            "stop_sequence": null,
+            "usage": {"input_tokens": 0, "output_tokens": 0},
+        });
+        self.write(message, "assistant", said, &[], out);
+    }
+}
+
+impl SessionFile for Session {
+    fn native(&mut self, line: &NativeLine, out: &mut Vec<u8>) {
+        let text = line.line.as_str();
+        let head = serde_json::from_str::<&RawValue>(text).ok().map(head);
+        let (uuid, parent) = head.map_or((None, None), |head| (head.uuid, head.parent_uuid));
+        match &parent {
+            Some(parent) if !self.is_written(parent) => {
+                let link = self.last.as_deref().map_or(json!(null), |last| json!(last));
+                let (old, new) =
+                    (format!("\"parentUuid\":{}", json!(parent)), format!("\"parentUuid\":{link}"));
+                out.extend_from_slice(text.replacen(&old, &new, 1).as_bytes());
+            }
+            _ => out.extend_from_slice(text.as_bytes()),
+        }
+        out.push(b'\n');
+        if let Some(uuid) = uuid {
+            self.link(&uuid);
+        }
+    }
+
+    fn message(&mut self, message: &Message, out: &mut Vec<u8>) {
+        match message.role {
+            MessageRole::User => {
+                let said = json!({"role": "user", "content": message.content});
+                self.write(message, "user", said, &[], out);
+            }
+            MessageRole::Assistant => self.assistant(message, out),
+            MessageRole::Tool => {
+                let result = json!({
+                    "type": "tool_result",
+                    "tool_use_id": tool_id(message.tool_call_id.as_deref().unwrap_or_default()),
+                    "content": message.tool_result.as_deref().unwrap_or_default(),
+                    "is_error": message.is_error.unwrap_or(false),
+                });
+                let said = json!({"role": "user", "content": [result]});
+                self.write(message, "user", said, &[], out);
+            }
+            // The model never saw what the program said, but for what a compaction left it.
+            MessageRole::System if is_summary(&message.content) => {
+                self.last = None;
+                let said = json!({"role": "user", "content": message.content});
+                self.write(message, "user", said, &[("isCompactSummary", json!(true))], out);
+            }
+            MessageRole::System => {}
+        }
+    }
+
+    fn finish(&mut self, _out: &mut Vec<u8>) {}
+}
+
+fn is_summary(content: &str) -> bool {
+    content.strip_prefix(COMPACTED).is_some_and(|summary| !summary.trim().is_empty())
+}
+
+/// An id of a call as the service takes it; another agent's may be any text.
+fn tool_id(id: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let fitting: String = id.chars().map(|c| if fits(c) { c } else { '_' }).take(64).collect();
+    if fitting.is_empty() { "unknown".to_owned() } else { fitting }
+}
