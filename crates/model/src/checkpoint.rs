@@ -58,6 +58,10 @@ words! {
         NestedRepository = "nested_repository",
         /// An untracked file above the size limit of automatic checkpoints.
         TooLarge = "too_large",
+        /// An untracked file that may not be read.
+        Unreadable = "unreadable",
+        /// A name that git keeps in no tree, such as `git~1`.
+        InvalidName = "invalid_name",
     }
 }
 

@@ -35,8 +35,9 @@ pub struct Checkpoint {
     /// The checkpoint that it followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_checkpoint_id: Option<CheckpointId>,
-    /// The conversation at that moment.
-    pub conversation_snapshot_id: SnapshotId,
+    /// The conversation at that moment; absent once that snapshot is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_snapshot_id: Option<SnapshotId>,
     /// How many messages that was.
     pub message_count: i64,
     /// When it was made.

@@ -38,6 +38,12 @@ pub struct LastCheckpoint {
     pub number: i64,
 }
 
+impl From<&CheckpointMade> for LastCheckpoint {
+    fn from(made: &CheckpointMade) -> Self {
+        Self { id: made.id, commit: made.commit_sha.clone(), number: made.number }
+    }
+}
+
 /// A run to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

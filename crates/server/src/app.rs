@@ -1,0 +1,169 @@
+//! The rules, one use case a file, each over one transaction. They know no HTTP.
+
+mod answer_question;
+mod commands;
+mod contracts;
+mod conversation;
+mod create_task;
+mod daemons;
+mod lists;
+mod live;
+mod make_checkpoint;
+mod output;
+mod owners;
+mod place;
+mod send_message;
+mod silence;
+mod stop_task;
+mod tasks;
+mod texts;
+
+pub(crate) use conversation::{ConversationView, Messages};
+pub(crate) use daemons::Hearing;
+pub(crate) use lists::{CursorKey, Listed};
+pub(crate) use live::{KnownRuns, LiveDelta};
+pub use owners::NewUser;
+pub(crate) use tasks::{TaskChange, TaskView, phase_of};
+
+use crate::{blobs::Blobs, ingest::Ingest};
+use makima_model::{Clock, DaemonId, OwnerId};
+use makima_store::Db;
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+/// Times that a server works by.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How often daemons send a heartbeat.
+    pub heartbeat: Duration,
+    /// After how much silence a daemon counts as offline and its runs as interrupted.
+    pub silence: Duration,
+    /// How long after its start a server marks no run interrupted for silence: daemons need time to come back.
+    pub grace: Duration,
+    /// How long a request waits for a daemon.
+    pub patience: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(10),
+            silence: Duration::from_secs(25),
+            grace: Duration::from_secs(30),
+            patience: Duration::from_secs(25),
+        }
+    }
+}
+
+/// The platform: what routes and daemons' connections call. Clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// An [`App`] that doesn't keep it alive.
+#[derive(Clone)]
+pub(crate) struct WeakApp(Weak<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    blobs: Blobs,
+    settings: Settings,
+    version: String,
+    ingest: Ingest,
+    connections: Connections,
+    live: broadcast::Sender<(OwnerId, LiveDelta)>,
+    stopping: CancellationToken,
+}
+
+impl App {
+    /// The platform over a database, without listening for anybody: enough to make owners and keys.
+    pub fn over(db: Db, clock: Clock) -> Self {
+        Self::new(db, clock, Blobs::new(PathBuf::new()), Settings::default(), String::new())
+    }
+
+    pub(crate) fn new(db: Db, clock: Clock, blobs: Blobs, settings: Settings, version: String) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            blobs,
+            settings,
+            version,
+            ingest: Ingest::default(),
+            connections: Connections::default(),
+            live: broadcast::Sender::new(1024),
+            stopping: CancellationToken::new(),
+        }))
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.blobs
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        self.0.settings
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    pub(crate) fn ingest_workers(&self) -> &Ingest {
+        &self.0.ingest
+    }
+
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// Cancelled when the server stops.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.0.stopping.clone()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
+    }
+}
+
+impl WeakApp {
+    pub(crate) fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
+    }
+}
+
+/// Which connection of this replica speaks for each daemon: the newest.
+#[derive(Debug, Default)]
+pub(crate) struct Connections(Mutex<HashMap<DaemonId, CancellationToken>>);
+
+impl Connections {
+    /// The caller's connection speaks for the daemon now; the one before is told to end. The token tells the caller the same.
+    pub(crate) fn take(&self, daemon: DaemonId) -> CancellationToken {
+        let token = CancellationToken::new();
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = connections.insert(daemon, token.clone()) {
+            before.cancel();
+        }
+        token
+    }
+
+    /// Tells all to end: the server stops.
+    pub(crate) fn end_all(&self) {
+        for (_, token) in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+            token.cancel();
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Making a task.
+
+use super::{App, TaskChange, TaskView, tasks::existing, texts};
+use crate::{caller::Caller, error::ApiError};
+use makima_model::{
+    BranchId, EventKind, MessageId, TaskId, TaskRole, TaskStatus, branch_name, name_from_plan,
+};
+use makima_store::{
+    contracts, daemons,
+    inbox::{self, InboxMessage},
+    tasks::{self, Task},
+};
+use makima_wire::{Code, CreateTask};
+use serde_json::json;
+
+impl App {
+    /// Makes a task: its row, its conversation, its first message, its place in the timeline; then looks for a daemon.
+    pub(crate) async fn create_task(&self, by: Caller, wanted: CreateTask) -> Result<TaskView, ApiError> {
+        texts::said("plan", &wanted.plan)?;
+        let name = match &wanted.name {
+            Some(name) => texts::name("name", name)?,
+            None => name_from_plan(&wanted.plan),
+        };
+        let agent = wanted.agent.as_deref().map(|agent| texts::name("agent", agent)).transpose()?;
+        let base_branch = wanted.base_branch.as_deref().map(texts::branch).transpose()?;
+
+        let mut tx = self.db().read().await?;
+        let contract = match wanted.contract_id {
+            Some(id) => Some(
+                contracts::get(&mut tx, by.owner, id)
+                    .await?
+                    .ok_or_else(|| ApiError::not_found("contract"))?,
+            ),
+            None => None,
+        };
+        let parent = match wanted.parent_task_id {
+            Some(id) => Some(existing(&mut tx, by.owner, id).await?),
+            None => None,
+        };
+        if parent.as_ref().is_some_and(|parent| parent.contract != wanted.contract_id) {
+            return Err(ApiError::unprocessable("the parent task belongs to another contract"));
+        }
+        if let Some(daemon) = wanted.target_daemon_id {
+            daemons::get(&mut tx, by.owner, daemon).await?.ok_or_else(|| ApiError::not_found("daemon"))?;
+        }
+        let connected = daemons::list(&mut tx, by.owner).await?;
+        drop(tx);
+
+        let repository = match (&wanted.repository, &contract) {
+            (Some(repository), _) => texts::repository(repository)?,
+            (None, Some(contract)) => contract.repository.clone(),
+            (None, None) => {
+                return Err(ApiError::unprocessable(
+                    "repository is missing: name one, or a contract that has one",
+                ));
+            }
+        };
+        let base_branch =
+            base_branch.or_else(|| contract.as_ref().and_then(|contract| contract.base_branch.clone()));
+        let agent = agent.or_else(|| contract.as_ref().and_then(|contract| contract.agent.clone()));
+        self.check_agent(agent.as_deref(), wanted.target_daemon_id, &connected)?;
+        let out_of_reach = self
+            .check_repository(by.owner, wanted.target_daemon_id, &repository, base_branch.as_deref())
+            .await?;
+
+        let (id, now): (TaskId, _) = (self.clock().new_id(), self.clock().now());
+        let task = Task {
+            id,
+            owner: by.owner,
+            contract: wanted.contract_id,
+            parent: wanted.parent_task_id,
+            branch_name: branch_name(&name, id),
+            name,
+            plan: wanted.plan.clone(),
+            role: TaskRole::Worker,
+            status: TaskStatus::Pending,
+            status_reason: None,
+            agent,
+            permission_mode: wanted.permission_mode,
+            target_daemon: wanted.target_daemon_id,
+            daemon: None,
+            repository,
+            base_branch,
+            base_commit: None,
+            worktree_path: None,
+            include_uncommitted: wanted.include_uncommitted,
+            commit_on_finish: wanted.commit_on_finish.unwrap_or(true),
+            wanted: wanted.start.unwrap_or(true),
+            out_of_reach,
+            run_number: 0,
+            conversation: self.clock().new_id::<BranchId>(),
+            message_count: 0,
+            total_tokens: 0,
+            total_cost: 0.0,
+            checkpoint_count: 0,
+            last_checkpoint_sha: None,
+            checkpoint_message: None,
+            created_at: now,
+            updated_at: now,
+            started_at: None,
+            completed_at: None,
+        };
+        let first = InboxMessage {
+            id: self.clock().new_id::<MessageId>(),
+            owner: by.owner,
+            task: id,
+            principal: by.principal,
+            content: wanted.plan,
+            created_at: now,
+            delivered: None,
+        };
+        let mut tx = self.db().begin().await?;
+        tasks::insert(&mut tx, &task).await?;
+        inbox::put(&mut tx, &first).await?;
+        let change =
+            TaskChange { clock: self.clock(), run_number: 0, phase: contract.map(|contract| contract.phase) };
+        let data = json!({ "name": task.name, "role": task.role, "status": task.status });
+        change.history(&mut tx, &task, EventKind::Task, "task_created", data);
+        tx.commit().await?;
+
+        self.place(by.owner).await?;
+        self.task(by.owner, id).await
+    }
+
+    /// 422 where daemons are connected and none of them has the agent.
+    fn check_agent(
+        &self,
+        agent: Option<&str>,
+        target: Option<makima_model::DaemonId>,
+        daemons: &[makima_model::Daemon],
+    ) -> Result<(), ApiError> {
+        let online: Vec<_> = daemons
+            .iter()
+            .filter(|daemon| daemon.status == makima_model::DaemonStatus::Online)
+            .filter(|daemon| target.is_none_or(|target| target == daemon.id))
+            .collect();
+        let has = |daemon: &&makima_model::Daemon| match agent {
+            Some(name) => daemon.agents.iter().any(|agent| agent.name == name),
+            None => daemon.agents.iter().any(|agent| agent.default),
+        };
+        if online.is_empty() || online.iter().any(has) {
+            return Ok(());
+        }
+        let known: Vec<&str> =
+            online.iter().flat_map(|daemon| &daemon.agents).map(|agent| agent.name.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(ApiError::new(
+            Code::AgentNotFound,
+            match agent {
+                Some(name) => format!(
+                    "no connected daemon has the agent {name:?} (there: {known}): install its program on the daemon's \
+                     machine, or configure it below [agents.{name}], and start the daemon again"
+                ),
+                None => "no connected daemon has an agent: install Claude Code (npm install -g \
+                         @anthropic-ai/claude-code) on the daemon's machine, or configure one below [agents], and \
+                         start the daemon again"
+                    .to_owned(),
+            },
+        ))
+    }
+}

@@ -1,0 +1,92 @@
+//! Daemons: how they are greeted, and what they are handed.
+
+use super::App;
+use crate::{blobs::BlobError, caller::Caller, error::ApiError, ingest};
+use makima_model::{Daemon, DaemonId, OwnerId, RunId};
+use makima_store::{StoreError, blobs, commands, daemons, runs, tasks};
+use makima_wire::frame::{Hello, KnownRun};
+
+/// What comes of a hello.
+pub(crate) enum Hearing {
+    /// The daemon is taken; these of its runs are known.
+    Taken(Vec<KnownRun>),
+    /// Its id is another owner's.
+    AnothersDaemon,
+}
+
+impl App {
+    /// Takes a daemon: its row, its runs, the commands that it may have missed.
+    pub(crate) async fn hear_hello(&self, by: Caller, hello: &Hello) -> Result<Hearing, ingest::IngestError> {
+        let mut tx = self.db().begin().await?;
+        let taken = daemons::upsert(
+            &mut tx,
+            by.owner,
+            daemons::Hello {
+                id: hello.daemon,
+                name: &hello.name,
+                hostname: &hello.hostname,
+                max_concurrent_tasks: hello.max_concurrent_tasks,
+                agents: &hello.agents,
+            },
+        )
+        .await;
+        match taken {
+            Err(StoreError::ForeignDaemon) => return Ok(Hearing::AnothersDaemon),
+            other => other?,
+        }
+        commands::requeue_sent(&mut tx, by.owner, hello.daemon, self.clock().now()).await?;
+
+        let mut known = Vec::new();
+        for id in &hello.runs {
+            let Some(run) = runs::get(&mut tx, by.owner, *id).await?.filter(|run| run.daemon == hello.daemon)
+            else {
+                continue;
+            };
+            let Some(task) = tasks::get(&mut tx, by.owner, run.task).await? else { continue };
+            known.push(KnownRun {
+                run: *id,
+                last_entry: u64::try_from(run.last_entry).unwrap_or(0),
+                replaced: task.run_number > run.number,
+            });
+        }
+        tx.commit().await?;
+        self.settle_runs(by.owner, hello.daemon, &hello.runs).await?;
+        Ok(Hearing::Taken(known))
+    }
+
+    /// Notes that a daemon is there.
+    pub(crate) async fn hear_heartbeat(&self, owner: OwnerId, daemon: DaemonId) -> Result<(), StoreError> {
+        let mut tx = self.db().begin().await?;
+        daemons::beat(&mut tx, owner, daemon).await?;
+        tx.commit().await
+    }
+
+    /// All daemons of the owner, by name.
+    pub(crate) async fn daemons(&self, owner: OwnerId) -> Result<Vec<Daemon>, StoreError> {
+        let mut tx = self.db().read().await?;
+        daemons::list(&mut tx, owner).await
+    }
+
+    /// Keeps a blob of the owner's.
+    pub(crate) async fn keep_blob(
+        &self,
+        owner: OwnerId,
+        hash: &str,
+        bytes: &[u8],
+    ) -> Result<Result<(), BlobError>, ApiError> {
+        let blob = match self.blobs().put(hash, bytes).await {
+            Ok(blob) => blob,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut tx = self.db().begin().await?;
+        blobs::put(&mut tx, owner, &blob, self.clock().now()).await?;
+        tx.commit().await?;
+        Ok(Ok(()))
+    }
+
+    /// The run, if it is the owner's.
+    pub(crate) async fn run(&self, owner: OwnerId, id: RunId) -> Result<runs::Run, ApiError> {
+        let mut tx = self.db().read().await?;
+        runs::get(&mut tx, owner, id).await?.ok_or_else(|| ApiError::not_found("run"))
+    }
+}

@@ -1,0 +1,188 @@
+//! Giving waiting tasks to daemons.
+
+use super::{App, TaskChange, tasks::phase_of};
+use crate::error::ApiError;
+use makima_model::{
+    Daemon, DaemonId, DaemonStatus, OwnerId, TaskStatus,
+    placement::{Need, Placement, place},
+};
+use makima_store::{
+    StoreError, Tx, checkpoints, daemons, inbox,
+    runs::{self, Run},
+    tasks::{self, Task},
+};
+use makima_wire::{
+    Code,
+    frame::{Command, CommandOutcome, CommandResult, Input, LastCheckpoint, ResumeFrom, StartRun},
+};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long daemons may take to look for a repository (settled points, §2).
+const LOOK: Duration = Duration::from_secs(10);
+
+impl App {
+    /// Gives each waiting task of `owner` to a daemon that can run it, or notes why none can.
+    pub(crate) async fn place(&self, owner: OwnerId) -> Result<(), StoreError> {
+        let mut tx = self.db().begin().await?;
+        let waiting = tasks::placeable(&mut tx, owner).await?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        for mut task in waiting {
+            // Read anew each time: the one before may have taken a place.
+            let daemons = daemons::list(&mut tx, owner).await?;
+            let need = Need {
+                // A task that has run stays where its worktree is.
+                target: task.daemon.or(task.target_daemon),
+                agent: task.agent.as_deref(),
+                role: task.role,
+                out_of_reach: &task.out_of_reach,
+            };
+            match place(&need, &daemons) {
+                Placement::On { daemon, agent } => self.start(&mut tx, &mut task, daemon, agent).await?,
+                Placement::Wait { reason } => {
+                    if task.status_reason.as_deref() != Some(&reason) {
+                        tasks::set_reason(
+                            &mut tx,
+                            owner,
+                            task.id,
+                            task.status,
+                            Some(&reason),
+                            self.clock().now(),
+                        )
+                        .await?;
+                    }
+                }
+            }
+        }
+        tx.commit().await
+    }
+
+    /// The same, without waiting for it: a failure is logged, and the next occasion tries again.
+    pub(crate) fn place_soon(&self, owner: OwnerId) {
+        let app = self.downgrade();
+        tokio::spawn(async move {
+            let Some(app) = app.upgrade() else { return };
+            if let Err(error) = app.place(owner).await {
+                tracing::warn!("waiting tasks could not be placed: {}", crate::error::chain(Some(&error)));
+            }
+        });
+    }
+
+    async fn start(
+        &self,
+        tx: &mut Tx,
+        task: &mut Task,
+        daemon: DaemonId,
+        agent: String,
+    ) -> Result<(), StoreError> {
+        let now = self.clock().now();
+        let before = runs::latest_of_task(tx, task.owner, task.id).await?;
+        let run = Run {
+            id: self.clock().new_id(),
+            owner: task.owner,
+            task: task.id,
+            number: task.run_number + 1,
+            daemon,
+            agent: agent.clone(),
+            branch: task.conversation,
+            last_entry: 0,
+            turn_seq: task.message_count,
+            session_id: None,
+            started_at: now,
+            ended_at: None,
+            outcome: None,
+            reason: None,
+        };
+        runs::insert(tx, &run).await?;
+        tasks::placed(tx, task.owner, task.id, run.number, daemon, now).await?;
+        task.run_number = run.number;
+        let phase = phase_of(tx, task).await?;
+        let change = TaskChange { clock: self.clock(), run_number: run.number, phase };
+        change.become_status(tx, task, TaskStatus::Starting, None).await?;
+
+        let last = checkpoints::latest(tx, task.owner, task.id).await?;
+        let start = StartRun {
+            run: run.id,
+            run_number: run.number,
+            task: task.id,
+            task_name: task.name.clone(),
+            contract: task.contract,
+            owner: task.owner,
+            agent,
+            permission_mode: task.permission_mode,
+            repository: task.repository.clone(),
+            base_branch: task.base_branch.clone(),
+            base_commit: task.base_commit.clone(),
+            branch_name: task.branch_name.clone(),
+            include_uncommitted: task.include_uncommitted,
+            commit_on_finish: task.commit_on_finish,
+            last_checkpoint: last.map(|last| LastCheckpoint::from(&last.made)),
+            resume: (task.message_count > 0)
+                .then(|| before.and_then(|run| run.session_id))
+                .flatten()
+                .map(|session_id| ResumeFrom { session_id, message_count: task.message_count }),
+            inputs: inbox::undelivered(tx, task.owner, task.id)
+                .await?
+                .into_iter()
+                .map(|message| Input { id: message.id, content: message.content })
+                .collect(),
+        };
+        self.queue(tx, task.owner, daemon, Some(run.id), &Command::StartRun(Box::new(start))).await?;
+        Ok(())
+    }
+
+    /// Asks the connected daemons whether they reach the repository and its branch. Answers those that don't; 422 with
+    /// their words if all say no. With none connected, or none that answers in time, nothing is known and nothing refused.
+    pub(crate) async fn check_repository(
+        &self,
+        owner: OwnerId,
+        target: Option<DaemonId>,
+        repository: &str,
+        base_branch: Option<&str>,
+    ) -> Result<Vec<DaemonId>, ApiError> {
+        let mut tx = self.db().begin().await?;
+        let daemons: Vec<Daemon> = daemons::list(&mut tx, owner)
+            .await?
+            .into_iter()
+            .filter(|daemon| {
+                daemon.status == DaemonStatus::Online && target.is_none_or(|target| target == daemon.id)
+            })
+            .collect();
+        let command = Command::CheckRepository {
+            repository: repository.to_owned(),
+            base_branch: base_branch.map(str::to_owned),
+        };
+        let mut asked = Vec::new();
+        for daemon in &daemons {
+            asked.push((daemon.id, self.queue(&mut tx, owner, daemon.id, None, &command).await?));
+        }
+        tx.commit().await?;
+
+        let until = Instant::now() + LOOK;
+        let mut out_of_reach = Vec::new();
+        let mut words = None;
+        let answers = asked
+            .iter()
+            .map(|(daemon, command)| async move { (*daemon, self.finished(owner, *command, until).await) });
+        for (daemon, answer) in futures::future::join_all(answers).await {
+            match answer? {
+                Some(CommandOutcome::Refused(refusal)) => {
+                    out_of_reach.push(daemon);
+                    words = Some(refusal.message);
+                }
+                Some(CommandOutcome::Done(CommandResult::Repository(_))) | None => {}
+                Some(CommandOutcome::Done(_)) => {
+                    tracing::warn!(%daemon, "a look for a repository answered something else")
+                }
+            }
+        }
+        match words {
+            Some(words) if out_of_reach.len() == daemons.len() => {
+                Err(ApiError::new(Code::RepositoryNotFound, words))
+            }
+            _ => Ok(out_of_reach),
+        }
+    }
+}

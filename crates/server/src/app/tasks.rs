@@ -1,0 +1,148 @@
+//! Tasks as they are shown, and how their status changes.
+
+use super::{App, Listed, lists};
+use crate::{caller::Caller, cursor::ListMark, error::ApiError};
+use makima_model::{
+    Clock, ContractId, EventKind, OwnerId, Phase, Question, SnapshotId, TaskEventKind, TaskId, TaskStatus,
+};
+use makima_store::{
+    StoreError, Tx, contracts,
+    events::{self, NewHistory, NewTaskEvent},
+    questions, snapshots,
+    tasks::{self, Task},
+};
+use makima_wire::List;
+use serde_json::{Value, json};
+
+/// A task, and what stands beside it when it is shown.
+pub(crate) struct TaskView {
+    pub(crate) task: Task,
+    pub(crate) question: Option<Question>,
+    pub(crate) snapshot: Option<SnapshotId>,
+}
+
+impl App {
+    /// The task as it is shown.
+    pub(crate) async fn task(&self, owner: OwnerId, id: TaskId) -> Result<TaskView, ApiError> {
+        let mut tx = self.db().read().await?;
+        let task = existing(&mut tx, owner, id).await?;
+        Ok(view(&mut tx, task).await?)
+    }
+
+    /// A page of tasks.
+    pub(crate) async fn tasks(
+        &self,
+        by: Caller,
+        contract: Option<ContractId>,
+        list: &List,
+    ) -> Result<Listed<TaskView>, ApiError> {
+        let filter = contract.map(|id| id.to_string()).unwrap_or_default();
+        let mark = ListMark::new("tasks", by.owner, &[&filter]);
+        let seek = lists::seek(list, mark)?;
+        let mut tx = self.db().read().await?;
+        if let Some(contract) = contract {
+            contracts::get(&mut tx, by.owner, contract)
+                .await?
+                .ok_or_else(|| ApiError::not_found("contract"))?;
+        }
+        let page = lists::listed(tasks::list(&mut tx, by.owner, contract, seek).await?, mark);
+        let mut rows = Vec::with_capacity(page.rows.len());
+        for task in page.rows {
+            rows.push(view(&mut tx, task).await?);
+        }
+        Ok(Listed { rows, total: page.total, cursor: page.cursor })
+    }
+}
+
+/// The task, or 404.
+pub(super) async fn existing(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Task, ApiError> {
+    tasks::get(tx, owner, id).await?.ok_or_else(|| ApiError::not_found("task"))
+}
+
+async fn view(tx: &mut Tx, task: Task) -> Result<TaskView, StoreError> {
+    // Only a waiting task has a question, and most lists have none.
+    let question = match task.status {
+        TaskStatus::Waiting => questions::pending(tx, task.owner, task.id).await?.into_iter().next(),
+        _ => None,
+    };
+    let snapshot = snapshots::latest_of_task(tx, task.owner, task.id).await?.map(|snapshot| snapshot.id);
+    Ok(TaskView { question: question.map(|row| row.question), task, snapshot })
+}
+
+/// A change of a task's status: the row and the events that tell of it, in one transaction.
+pub(crate) struct TaskChange<'a> {
+    pub(crate) clock: &'a Clock,
+    /// The run in which it happens; 0 outside one.
+    pub(crate) run_number: i64,
+    /// The contract's phase at that moment.
+    pub(crate) phase: Option<Phase>,
+}
+
+impl TaskChange<'_> {
+    /// Takes `task` to `next`. Nothing happens where that is no step that a task may take; whether it did is answered.
+    pub(crate) async fn become_status(
+        &self,
+        tx: &mut Tx,
+        task: &mut Task,
+        next: TaskStatus,
+        reason: Option<String>,
+    ) -> Result<bool, StoreError> {
+        if !task.status.may_become(next) {
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let previous = task.status;
+        if !tasks::set_status(tx, task.owner, task.id, previous, next, reason.as_deref(), now).await? {
+            return Ok(false);
+        }
+        task.status = next;
+        task.status_reason = reason;
+        let mut data = json!({ "previousStatus": previous, "newStatus": next });
+        if let Some(reason) = &task.status_reason {
+            data["reason"] = json!(reason);
+        }
+        events::append_task_event(
+            tx,
+            NewTaskEvent {
+                id: self.clock.new_id(),
+                owner: task.owner,
+                task: task.id,
+                run_number: self.run_number,
+                kind: TaskEventKind::StatusChange,
+                previous_status: Some(previous),
+                new_status: Some(next),
+                data: task.status_reason.as_ref().map_or(json!({}), |reason| json!({ "reason": reason })),
+                created_at: now,
+            },
+        );
+        let subtype = if next == TaskStatus::Completed { "task_completed" } else { "task_status" };
+        self.history(tx, task, EventKind::Task, subtype, data);
+        Ok(true)
+    }
+
+    /// Notes an entry of the timeline.
+    pub(crate) fn history(&self, tx: &mut Tx, task: &Task, kind: EventKind, subtype: &str, data: Value) {
+        events::append_history(
+            tx,
+            NewHistory {
+                id: self.clock.new_id(),
+                owner: task.owner,
+                contract: task.contract,
+                task: Some(task.id),
+                kind,
+                subtype: subtype.to_owned(),
+                phase: self.phase,
+                data,
+                created_at: self.clock.now(),
+            },
+        );
+    }
+}
+
+/// The phase of the task's contract, if it has one.
+pub(crate) async fn phase_of(tx: &mut Tx, task: &Task) -> Result<Option<Phase>, StoreError> {
+    Ok(match task.contract {
+        Some(contract) => contracts::get(tx, task.owner, contract).await?.map(|contract| contract.phase),
+        None => None,
+    })
+}

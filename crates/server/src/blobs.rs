@@ -1,0 +1,109 @@
+//! Blobs by the hash of their content, as files of a folder: patches now, bundles later.
+
+use makima_model::BlobRef;
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+use tokio::{
+    fs,
+    io::{self, AsyncWriteExt},
+};
+
+/// Why a blob can't be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BlobError {
+    /// The bytes aren't those that were announced.
+    #[error("the bytes hash to {actual}, not to {announced}")]
+    Mismatch {
+        /// The hash that was announced.
+        announced: String,
+        /// The hash of what came.
+        actual: String,
+    },
+    /// The text is no BLAKE3 hash in hex.
+    #[error("{text:?} is no BLAKE3 hash in hex")]
+    NoHash {
+        /// The text.
+        text: String,
+    },
+    /// The folder couldn't be written or read.
+    #[error("the blob folder failed at {path}")]
+    Folder {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Blobs {
+    folder: PathBuf,
+}
+
+impl Blobs {
+    /// The blobs below `folder`, which is made when the first one comes.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Keeps `bytes`, durably, if they are what `hash` says. Again is no harm.
+    pub(crate) async fn put(&self, hash: &str, bytes: &[u8]) -> Result<BlobRef, BlobError> {
+        let path = self.path(hash)?;
+        let actual = blake3::hash(bytes).to_hex().to_string();
+        if actual != hash {
+            return Err(BlobError::Mismatch { announced: hash.to_owned(), actual });
+        }
+        if !fs::try_exists(&path).await.map_err(|source| BlobError::Folder { path: path.clone(), source })? {
+            write(&path, bytes).await.map_err(|source| BlobError::Folder { path, source })?;
+        }
+        Ok(BlobRef { hash: actual, bytes: bytes.len() as u64 })
+    }
+
+    fn path(&self, hash: &str) -> Result<PathBuf, BlobError> {
+        let good = hash.len() == 64 && hash.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
+        if !good {
+            return Err(BlobError::NoHash { text: hash.chars().take(80).collect() });
+        }
+        Ok(self.folder.join(&hash[..2]).join(hash))
+    }
+}
+
+/// Written beside, synced, then renamed: a blob is whole or not there.
+async fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).await?;
+    // A name of its own: two that keep the same blob at once must not write one file.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let beside = path.with_extension(format!(
+        "{}-{}.new",
+        std::process::id(),
+        WRITTEN.fetch_add(1, Ordering::Relaxed)
+    ));
+    let mut file = fs::File::create(&beside).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await?;
+    fs::rename(&beside, path).await?;
+    fs::File::open(folder).await?.sync_all().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_blob_is_kept_under_its_own_hash_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path().join("blobs"));
+        let hash = blake3::hash(b"patch").to_hex().to_string();
+        for _ in 0..2 {
+            assert_eq!(blobs.put(&hash, b"patch").await.unwrap().bytes, 5);
+        }
+        let kept = folder.path().join("blobs").join(&hash[..2]).join(&hash);
+        assert_eq!(std::fs::read(kept).unwrap(), b"patch");
+        assert!(matches!(blobs.put(&hash, b"other").await, Err(BlobError::Mismatch { .. })));
+        assert!(matches!(blobs.put("../../etc/passwd", b"x").await, Err(BlobError::NoHash { .. })));
+    }
+}

@@ -1,0 +1,232 @@
+//! A daemon's connection: hello, then entries and results in, commands and acknowledgements out.
+//!
+//! The connection holds no state that matters: what it must not lose is in the database before it is acknowledged, and a
+//! connection that breaks is begun again by the daemon from there.
+
+use crate::{
+    App,
+    app::{Hearing, KnownRuns},
+    caller::Caller,
+    ingest::{IngestError, Job, What},
+};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures::{SinkExt, StreamExt, stream::SplitStream};
+use makima_model::{DaemonId, OwnerId};
+use makima_store::Wake;
+use makima_wire::frame::{FromDaemon, Hello, PROTOCOL, ToDaemon};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{broadcast::error::RecvError, mpsc},
+    time::{Instant, timeout},
+};
+
+/// How long a daemon may take to say who it is.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// How often commands are looked for when nothing says that there are any.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How many frames may wait to be sent.
+const OUTGOING: usize = 1024;
+
+/// Why a connection ended, for the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ending {
+    #[error("it closed the connection")]
+    Closed,
+    #[error("the connection broke")]
+    Broken(#[source] axum::Error),
+    #[error("it was silent for {} s", .0.as_secs())]
+    Silent(Duration),
+    #[error("it connected anew")]
+    Replaced,
+    #[error("{0}")]
+    Refused(String),
+    #[error("what it sent could not be stored")]
+    Ingest,
+    #[error("its runs could not be settled")]
+    Runs(#[from] IngestError),
+    #[error("the database failed")]
+    Store(#[from] makima_store::StoreError),
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(app: App, caller: Caller, socket: WebSocket) {
+    let (mut sink, mut stream) = socket.split();
+    let (out, mut outgoing) = mpsc::channel::<ToDaemon>(OUTGOING);
+    let writer = tokio::spawn(async move {
+        while let Some(frame) = outgoing.recv().await {
+            let last = matches!(frame, ToDaemon::Refused { .. });
+            let Ok(text) = serde_json::to_string(&frame) else { break };
+            if sink.send(Message::Text(text.into())).await.is_err() {
+                return;
+            }
+            if last {
+                break;
+            }
+        }
+        let _ = sink.send(Message::Close(None::<CloseFrame>)).await;
+    });
+
+    match greet(&app, caller, &mut stream, &out).await {
+        Ok(daemon) => {
+            let ending = attend(&app, caller.owner, daemon, &mut stream, &out).await;
+            match ending {
+                Ending::Store(_) | Ending::Ingest | Ending::Runs(_) | Ending::Broken(_) => {
+                    tracing::warn!(%daemon, "connection ended: {}", crate::error::chain(Some(&ending)));
+                }
+                _ => tracing::info!(%daemon, "connection ended: {ending}"),
+            }
+        }
+        Err(ending) => {
+            tracing::warn!("a daemon was not taken: {}", crate::error::chain(Some(&ending)));
+            let message = match &ending {
+                Ending::Refused(message) => message.clone(),
+                _ => "the server can't take a daemon now; try again".to_owned(),
+            };
+            let _ = out.send(ToDaemon::Refused { message }).await;
+        }
+    }
+    drop(out);
+    let _ = timeout(HELLO_WITHIN, writer).await;
+}
+
+async fn greet(
+    app: &App,
+    caller: Caller,
+    stream: &mut SplitStream<WebSocket>,
+    out: &mpsc::Sender<ToDaemon>,
+) -> Result<DaemonId, Ending> {
+    let frame = timeout(HELLO_WITHIN, next(stream)).await.map_err(|_| Ending::Silent(HELLO_WITHIN))??;
+    let FromDaemon::Hello(hello) = frame else {
+        return Err(Ending::Refused("the first frame must be a hello".to_owned()));
+    };
+    check(&hello)?;
+    let known = match app.hear_hello(caller, &hello).await? {
+        Hearing::Taken(known) => known,
+        Hearing::AnothersDaemon => {
+            return Err(Ending::Refused(
+                "this daemon belongs to another owner: use a data directory of its own for each owner"
+                    .to_owned(),
+            ));
+        }
+    };
+    let heartbeat_seconds = app.settings().heartbeat.as_secs();
+    let _ = out.send(ToDaemon::Welcome { heartbeat_seconds, runs: known }).await;
+    tracing::info!(daemon = %hello.daemon, name = hello.name, "daemon connected");
+    Ok(hello.daemon)
+}
+
+fn check(hello: &Hello) -> Result<(), Ending> {
+    if hello.protocol != PROTOCOL {
+        return Err(Ending::Refused(format!(
+            "the daemon speaks version {} of the protocol and the server version {PROTOCOL}: install the same release on both",
+            hello.protocol
+        )));
+    }
+    let named = |name: &str| {
+        !name.trim().is_empty() && name.chars().count() <= 200 && !name.contains(char::is_control)
+    };
+    if !named(&hello.name)
+        || !named(&hello.hostname)
+        || hello.max_concurrent_tasks < 1
+        || hello.agents.len() > 100
+    {
+        return Err(Ending::Refused("the hello has a name or a number that can't be".to_owned()));
+    }
+    Ok(())
+}
+
+async fn attend(
+    app: &App,
+    owner: OwnerId,
+    daemon: DaemonId,
+    stream: &mut SplitStream<WebSocket>,
+    out: &mpsc::Sender<ToDaemon>,
+) -> Ending {
+    let replaced = app.connections().take(daemon);
+    let mut wakes = app.db().wakeups();
+    let failed = Arc::new(tokio::sync::Notify::new());
+    let patience = app.settings().silence;
+    let mut heard = Instant::now();
+    let mut known = KnownRuns::default();
+    if let Err(error) = send_commands(app, owner, daemon, out).await {
+        return error;
+    }
+    // Only now that the daemon's own runs are known again can new ones be counted right.
+    app.place_soon(owner);
+    loop {
+        tokio::select! {
+            () = replaced.cancelled() => return Ending::Replaced,
+            () = failed.notified() => return Ending::Ingest,
+            () = tokio::time::sleep_until(heard + patience) => return Ending::Silent(patience),
+            frame = next(stream) => {
+                heard = Instant::now();
+                let job = match frame {
+                    Err(ending) => return ending,
+                    Ok(FromDaemon::Hello(_)) => return Ending::Refused("it said hello twice".to_owned()),
+                    Ok(FromDaemon::Heartbeat) => {
+                        if let Err(error) = app.hear_heartbeat(owner, daemon).await {
+                            return error.into();
+                        }
+                        continue;
+                    }
+                    Ok(FromDaemon::Delta { run, message, kind, text }) => {
+                        if let Err(error) = app.pass_on(owner, &mut known, run, (message, kind, text)).await {
+                            return error.into();
+                        }
+                        continue;
+                    }
+                    Ok(FromDaemon::Acknowledged { command }) => What::Acknowledged { command },
+                    Ok(FromDaemon::Finished { command, outcome }) => What::Finished { command, outcome },
+                    Ok(FromDaemon::Entries { run, entries }) => What::Entries { run, entries },
+                };
+                let job = Job { daemon, what: job, out: out.clone(), failed: failed.clone() };
+                app.ingest(owner, job).await;
+            }
+            wake = wakes.recv() => match wake {
+                Ok(Wake::Commands(of)) if of != daemon => {}
+                Ok(Wake::Commands(_) | Wake::Lagged) | Err(RecvError::Lagged(_)) => {
+                    if let Err(error) = send_commands(app, owner, daemon, out).await {
+                        return error;
+                    }
+                }
+                Ok(_) => {}
+                Err(RecvError::Closed) => return Ending::Closed,
+            },
+            () = tokio::time::sleep(LOOK_AGAIN) => {
+                if let Err(error) = send_commands(app, owner, daemon, out).await {
+                    return error;
+                }
+            }
+        }
+    }
+}
+
+/// Sends what is queued for the daemon.
+async fn send_commands(
+    app: &App,
+    owner: OwnerId,
+    daemon: DaemonId,
+    out: &mpsc::Sender<ToDaemon>,
+) -> Result<(), Ending> {
+    for (id, command) in app.claim_commands(owner, daemon).await? {
+        if out.send(ToDaemon::Command { id, command }).await.is_err() {
+            return Err(Ending::Closed);
+        }
+    }
+    Ok(())
+}
+
+/// The next frame. What isn't one of ours ends the connection: the daemon would wait for an answer for ever.
+async fn next(stream: &mut SplitStream<WebSocket>) -> Result<FromDaemon, Ending> {
+    loop {
+        let text = match stream.next().await {
+            None | Some(Ok(Message::Close(_))) => return Err(Ending::Closed),
+            Some(Err(source)) => return Err(Ending::Broken(source)),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+            Some(Ok(Message::Binary(_))) => return Err(Ending::Refused("it sent a binary frame".to_owned())),
+            Some(Ok(Message::Text(text))) => text,
+        };
+        return serde_json::from_str(&text)
+            .map_err(|error| Ending::Refused(format!("it sent a frame that doesn't parse: {error}")));
+    }
+}

@@ -1,0 +1,173 @@
+//! The one error of the server: a status, a code, a message for the caller, and a source for the log.
+
+use axum::{
+    Json,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use makima_model::Clock;
+use makima_store::StoreError;
+use makima_wire::{Code, ErrorBody};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ResponseDoc, ResponseBuilder};
+
+/// What a request is answered with when it can't be done.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    code: Code,
+    message: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// An error of the caller's, told as it is.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), source: None }
+    }
+
+    /// 404, the same whether it isn't there or is another owner's.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("there is no such {what}"))
+    }
+
+    /// 400.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(Code::BadRequest, message)
+    }
+
+    /// 422.
+    pub(crate) fn unprocessable(message: impl Into<String>) -> Self {
+        Self::new(Code::Unprocessable, message)
+    }
+
+    /// 500, with `source` for the log alone.
+    pub(crate) fn internal(source: impl Error + Send + Sync + 'static) -> Self {
+        let message = "the server failed to answer; its log has the reason under this request id";
+        Self { source: Some(Arc::new(source)), ..Self::new(Code::Internal, message) }
+    }
+
+    /// What went wrong.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The message for the caller.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn status(&self) -> StatusCode {
+        match self.code {
+            Code::BadRequest => StatusCode::BAD_REQUEST,
+            Code::Unauthorized => StatusCode::UNAUTHORIZED,
+            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::Conflict
+            | Code::AlreadyRunning
+            | Code::NotRunning
+            | Code::DaemonOffline
+            | Code::WorktreeChanging => StatusCode::CONFLICT,
+            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::Unprocessable | Code::AgentNotFound | Code::RepositoryNotFound => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Code::Internal | Code::DbError => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::DbUnavailable | Code::NoDaemon => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(source: StoreError) -> Self {
+        let (code, message) = if matches!(source, StoreError::Unavailable { .. }) {
+            (Code::DbUnavailable, "the database can't be reached; try again in a moment")
+        } else {
+            (Code::DbError, "the database refused; the server's log has the reason under this request id")
+        };
+        Self { source: Some(Arc::new(source)), ..Self::new(code, message) }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        // The body needs the request's id, which only the outermost layer knows: see `answer_errors`.
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl utoipa::IntoResponses for ApiError {
+    fn responses() -> BTreeMap<String, RefOr<ResponseDoc>> {
+        let body = || {
+            let schema = RefOr::Ref(Ref::from_schema_name("ErrorBody"));
+            ContentBuilder::new().schema(Some(schema)).build()
+        };
+        let of = |description: &str| {
+            RefOr::T(
+                ResponseBuilder::new().description(description).content("application/json", body()).build(),
+            )
+        };
+        BTreeMap::from([
+            ("4XX".to_owned(), of("It can't be done, and nothing has changed")),
+            ("5XX".to_owned(), of("The server, its database or a daemon failed")),
+        ])
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost layer: gives each request an id, and each error its body. Errors of 500 and above are logged here, once.
+pub(crate) async fn answer_errors(clock: Clock, request: Request, next: Next) -> Response {
+    let id = clock.new_id::<makima_model::EventId>().to_string();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    let error = match response.extensions_mut().remove::<ApiError>() {
+        Some(error) => Some(error),
+        None => foreign(&response),
+    };
+    if let Some(error) = error {
+        let status = error.status();
+        if status.is_server_error() {
+            let chain = chain(error.source.as_deref().map(|source| source as &dyn Error));
+            tracing::error!(request = %id, %method, path, code = ?error.code, "{}: {chain}", error.message);
+        }
+        let body =
+            ErrorBody { code: error.code, message: error.message, details: None, request_id: id.clone() };
+        let headers = std::mem::take(response.headers_mut());
+        response = (status, Json(body)).into_response();
+        for (name, value) in
+            headers.iter().filter(|(name, _)| *name == "allow" || *name == "www-authenticate")
+        {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Errors that the layers below answered in their own shape.
+fn foreign(response: &Response) -> Option<ApiError> {
+    let (code, message) = match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => (Code::BadRequest, "this address doesn't take that method"),
+        StatusCode::PAYLOAD_TOO_LARGE => (Code::TooLarge, "the body is larger than this route takes"),
+        StatusCode::INTERNAL_SERVER_ERROR => (Code::Internal, "the server failed to answer"),
+        _ => return None,
+    };
+    Some(ApiError::new(code, message))
+}
+
+/// An error and its sources, in one line.
+pub(crate) fn chain(error: Option<&dyn Error>) -> String {
+    let mut parts = Vec::new();
+    let mut next = error;
+    while let Some(error) = next {
+        parts.push(error.to_string());
+        next = error.source();
+    }
+    parts.join(": ")
+}

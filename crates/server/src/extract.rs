@@ -1,0 +1,76 @@
+//! What every route reads from a request, strictly: what doesn't parse is 400, in the API's own shape.
+
+use crate::error::ApiError;
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    http::{StatusCode, request::Parts},
+};
+use makima_wire::Code;
+use serde::de::DeserializeOwned;
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        // An empty body is the empty object: every field may be left out.
+        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let at = error.path().to_string();
+            let at = if at == "." { String::new() } else { format!("at {at}: ") };
+            ApiError::bad_request(format!("the body doesn't parse: {at}{}", error.inner()))
+        })?;
+        json.end().map_err(|error| ApiError::bad_request(format!("the body doesn't parse: {error}")))?;
+        Ok(Self(body))
+    }
+}
+
+fn unread(rejection: BytesRejection) -> ApiError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        ApiError::new(Code::TooLarge, "the body is larger than this route takes")
+    } else {
+        ApiError::bad_request("the body could not be read to its end")
+    }
+}
+
+/// The query.
+pub(crate) struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(query)| Self(query)).map_err(
+            |rejection| ApiError::bad_request(format!("the query doesn't parse: {}", inner(&rejection))),
+        )
+    }
+}
+
+/// The variables of the path.
+pub(crate) struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(variables)) => Ok(Self(variables)),
+            Err(rejection) => {
+                Err(ApiError::bad_request(format!("the path doesn't parse: {}", inner(&rejection))))
+            }
+        }
+    }
+}
+
+fn inner(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,120 @@
+//! Checkpoints, and what came of commands.
+
+use super::{
+    IngestError,
+    entries::{Batch, OpenRun},
+};
+use makima_model::{CheckpointMade, CommandId, DaemonId, EventKind, SnapshotId, TaskEventKind, Timestamp};
+use makima_store::{
+    Checkpoint, Command, CommandState, Snapshot, SnapshotType, checkpoints, commands, snapshots,
+};
+use makima_wire::frame::{CommandOutcome, CommandResult};
+use serde_json::json;
+
+impl Batch<'_> {
+    /// A command is durable on the daemon.
+    pub(super) async fn take_acknowledgement(
+        &mut self,
+        daemon: DaemonId,
+        command: CommandId,
+    ) -> Result<(), IngestError> {
+        self.its_command(daemon, command).await?;
+        commands::acknowledge(&mut self.tx, self.owner, command, self.app.clock().now()).await?;
+        Ok(())
+    }
+
+    /// A command was carried out, or can't be. The first word on it counts.
+    pub(super) async fn take_result(
+        &mut self,
+        daemon: DaemonId,
+        id: CommandId,
+        outcome: &CommandOutcome,
+    ) -> Result<(), IngestError> {
+        let command = self.its_command(daemon, id).await?;
+        if matches!(command.state, CommandState::Done | CommandState::Failed) {
+            return Ok(());
+        }
+        if let (CommandOutcome::Done(CommandResult::Checkpoint(checkpointed)), Some(run)) =
+            (outcome, command.run)
+        {
+            // What the run said before it came before it: so the conversation's head is the checkpoint's position.
+            let open = self.take_open(daemon, run).await?;
+            self.checkpoint(&open, checkpointed.made.at, &checkpointed.made).await?;
+            self.put_back(open);
+        }
+        // Both hold the whole outcome: who waits for the command reads it from there.
+        let told = serde_json::to_string(outcome).unwrap_or_default();
+        let result = match outcome {
+            CommandOutcome::Done(_) => Ok(told.into_bytes()),
+            CommandOutcome::Refused(_) => Err(told),
+        };
+        commands::finish(&mut self.tx, self.owner, id, result, self.app.clock().now()).await?;
+        self.place = true;
+        Ok(())
+    }
+
+    /// A checkpoint: its row, its position in the conversation, and what the timeline tells of it.
+    pub(super) async fn checkpoint(
+        &mut self,
+        open: &OpenRun,
+        at: Timestamp,
+        made: &CheckpointMade,
+    ) -> Result<(), IngestError> {
+        if checkpoints::by_id(&mut self.tx, self.owner, made.id).await?.is_some() {
+            return Ok(());
+        }
+        let snapshot: SnapshotId = self.app.clock().new_id();
+        self.keep_position(open, at, snapshot, SnapshotType::Checkpoint, Some(made)).await?;
+        let checkpoint = Checkpoint {
+            owner: self.owner,
+            task: open.task.id,
+            run: Some(open.run.id),
+            position: open.head(),
+            snapshot: Some(snapshot),
+            made: made.clone(),
+        };
+        let number = checkpoints::insert(&mut self.tx, &checkpoint).await?.unwrap_or(made.number);
+        let mut data = json!(made);
+        data["number"] = json!(number);
+        self.event(open, at, TaskEventKind::Checkpoint, data.clone());
+        self.history(open, EventKind::Checkpoint, "checkpoint", data);
+        if made.turn.is_some() {
+            let data =
+                json!({ "turn": made.turn, "checkpointId": made.id, "filesChanged": made.files_changed });
+            self.history(open, EventKind::File, "file_change", data);
+        }
+        Ok(())
+    }
+
+    /// A turn that changed no file: where the conversation stood, and no more.
+    pub(super) async fn snapshot(&mut self, open: &OpenRun, at: Timestamp) -> Result<(), IngestError> {
+        let id = self.app.clock().new_id();
+        self.keep_position(open, at, id, SnapshotType::Auto, None).await
+    }
+
+    async fn keep_position(
+        &mut self,
+        open: &OpenRun,
+        at: Timestamp,
+        id: SnapshotId,
+        kind: SnapshotType,
+        checkpoint: Option<&CheckpointMade>,
+    ) -> Result<(), IngestError> {
+        let snapshot = Snapshot {
+            id,
+            owner: self.owner,
+            task: open.task.id,
+            checkpoint: checkpoint.map(|made| made.id),
+            kind,
+            position: open.head(),
+            metadata: None,
+            created_at: at,
+        };
+        Ok(snapshots::insert(&mut self.tx, &snapshot).await?)
+    }
+
+    async fn its_command(&mut self, daemon: DaemonId, id: CommandId) -> Result<Command, IngestError> {
+        let command = commands::get(&mut self.tx, self.owner, id).await?;
+        command.filter(|command| command.daemon == daemon).ok_or(IngestError::NotItsCommand(id))
+    }
+}

@@ -1,0 +1,62 @@
+use crate::{
+    App,
+    caller::Caller,
+    error::ApiError,
+    extract::{Body, Path, Query},
+};
+use axum::{Json, extract::State, http::StatusCode};
+use makima_model::TaskId;
+use makima_store as store;
+use makima_wire::{Checkpoint, CheckpointList, CreateCheckpoint, List};
+
+/// The checkpoints of a task, newest first.
+#[utoipa::path(get, path = "/api/v1/mesh/tasks/{id}/checkpoints", tag = "checkpoints",
+    params(("id" = TaskId, Path), List), responses((status = 200, body = CheckpointList), ApiError))]
+pub(crate) async fn list_checkpoints(
+    caller: Caller,
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    Query(list): Query<List>,
+) -> Result<Json<CheckpointList>, ApiError> {
+    let page = app.checkpoints(caller, id, &list).await?;
+    let checkpoints = page.rows.into_iter().map(shown).collect();
+    Ok(Json(CheckpointList { checkpoints, total_count: page.total, cursor: page.cursor }))
+}
+
+/// Makes a checkpoint of a task's worktree as it is now, whether its agent works or not.
+#[utoipa::path(post, path = "/api/v1/mesh/tasks/{id}/checkpoints", tag = "checkpoints",
+    params(("id" = TaskId, Path)), request_body = CreateCheckpoint,
+    responses((status = 201, body = Checkpoint), ApiError))]
+pub(crate) async fn create_checkpoint(
+    caller: Caller,
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    Body(wanted): Body<CreateCheckpoint>,
+) -> Result<(StatusCode, Json<Checkpoint>), ApiError> {
+    let checkpoint = app.make_checkpoint(caller, id, wanted.message).await?;
+    Ok((StatusCode::CREATED, Json(shown(checkpoint))))
+}
+
+fn shown(checkpoint: store::Checkpoint) -> Checkpoint {
+    let store::Checkpoint { task, position, snapshot, made, .. } = checkpoint;
+    let lines = |count| i64::try_from(count).unwrap_or(i64::MAX);
+    Checkpoint {
+        id: made.id,
+        task_id: task,
+        checkpoint_number: made.number,
+        kind: made.kind,
+        commit_sha: made.commit_sha,
+        branch_name: made.branch_name,
+        message: made.message,
+        files_changed: made.files_changed,
+        lines_added: lines(made.lines_added),
+        lines_removed: lines(made.lines_removed),
+        not_held: made.not_held,
+        // Code doesn't travel yet: what a checkpoint needs is on its daemon's machine.
+        stored: false,
+        previous_checkpoint_id: made.previous,
+        conversation_snapshot_id: snapshot,
+        message_count: position.seq,
+        created_at: made.at,
+    }
+}

@@ -1,0 +1,102 @@
+//! Starting and stopping a server.
+
+use crate::{App, Settings, blobs::Blobs, routes};
+use makima_model::Clock;
+use makima_store::Db;
+use std::{io, net::SocketAddr, path::PathBuf};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// What a server is started with.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// Where it listens; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Its database, open.
+    pub db: Db,
+    /// The folder of its blobs; made when the first one comes.
+    pub blobs: PathBuf,
+    /// Its time and ids.
+    pub clock: Clock,
+    /// Its version, as `/healthz` tells it.
+    pub version: String,
+    /// The times that it works by.
+    pub settings: Settings,
+}
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Somebody listens there already.
+    #[error("{address} is taken: another program listens there")]
+    Taken {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// It can't listen there.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A server that listens.
+#[must_use = "a server stops when it is dropped"]
+pub struct Server {
+    app: App,
+    address: SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<io::Result<()>>,
+    watching: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens, and answers from now on.
+    pub async fn start(config: ServerConfig) -> Result<Self, ServerError> {
+        let ServerConfig { listen, db, blobs, clock, version, settings } = config;
+        let unheard = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => ServerError::Taken { address: listen },
+            _ => ServerError::Listen { address: listen, source },
+        };
+        let listener = TcpListener::bind(listen).await.map_err(unheard)?;
+        let address = listener.local_addr().map_err(unheard)?;
+        let app = App::new(db, clock, Blobs::new(blobs), settings, version);
+        let stop = app.stopping();
+        let serving = tokio::spawn({
+            let (router, stop) = (routes::router(app.clone()), stop.clone());
+            async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await }
+        });
+        let watching = tokio::spawn(app.clone().watch_silence());
+        Ok(Self { app, address, stop, serving, watching })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it serves.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Answers what has been asked, ends feeds and daemons' connections, and listens no more.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        self.app.connections().end_all();
+        // Whether it ended well or not, it has ended.
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.app.connections().end_all();
+        self.watching.abort();
+        self.serving.abort();
+    }
+}
