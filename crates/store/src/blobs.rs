@@ -1,0 +1,42 @@
+//! Whose the blobs of the server's blob store are. The bytes are not here.
+
+use crate::{
+    StoreError, Tx,
+    columns::{At, Cells, Entity, one, text},
+    db::{affected, on},
+    error::Act,
+    statements::statements,
+};
+use makima_model::{BlobRef, OwnerId, Timestamp};
+
+impl Entity for BlobRef {
+    fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
+        Ok(Self { hash: cells.text("hash")?, bytes: cells.size("bytes")? })
+    }
+}
+
+statements! {
+    PUT = "INSERT INTO blobs (owner_id, hash, bytes, created_at) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (owner_id, hash) DO NOTHING";
+    GET = "SELECT hash, bytes FROM blobs WHERE owner_id = $1 AND hash = $2";
+}
+
+/// The owner has this blob.
+pub async fn put(tx: &mut Tx, owner: OwnerId, blob: &BlobRef, at: Timestamp) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(PUT)
+        .bind(owner.uuid())
+        .bind(text(&blob.hash))
+        .bind(i64::try_from(blob.bytes).unwrap_or(i64::MAX))
+        .bind(At(at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act("keep whose a blob is")?;
+    Ok(())
+}
+
+/// The owner's blob with this hash.
+pub async fn get(tx: &mut Tx, owner: OwnerId, hash: &str) -> Result<Option<BlobRef>, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(GET).bind(owner.uuid()).bind(text(hash)).fetch_optional(c).await);
+    Ok(one(row.act("look for a blob")?))
+}

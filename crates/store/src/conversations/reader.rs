@@ -1,0 +1,64 @@
+//! Reading a conversation of any length, a piece at a time.
+
+use super::{
+    StoredMessage,
+    message::{read_span, sizes},
+};
+use crate::{
+    Db, StoreError,
+    page::{PIECE_ROWS, fitting},
+};
+use makima_model::{
+    Branch, OwnerId, Position,
+    branch::{Span, spans},
+};
+use std::{collections::VecDeque, ops::Range};
+
+/// Reads messages of a conversation in order, a piece at a time, so that never more than a piece is held. Each piece is read
+/// in a transaction of its own: what is behind a position never changes, and a slow listener holds nothing open.
+#[derive(Debug)]
+pub struct Reader {
+    db: Db,
+    owner: OwnerId,
+    spans: VecDeque<Span>,
+}
+
+impl Reader {
+    /// Reads messages `seqs` of the conversation at `at`. `lineage` is [that](super::lineage) of the position's branch.
+    pub fn new(
+        db: &Db,
+        owner: OwnerId,
+        lineage: &[Branch],
+        at: Position,
+        seqs: Range<i64>,
+    ) -> Result<Self, StoreError> {
+        let spans = spans(lineage, at)?
+            .into_iter()
+            .map(|span| Span {
+                branch: span.branch,
+                seqs: seqs.start.max(span.seqs.start)..seqs.end.min(span.seqs.end),
+            })
+            .filter(|span| !span.seqs.is_empty())
+            .collect();
+        Ok(Self { db: db.clone(), owner, spans })
+    }
+
+    /// The next messages; empty when there are no more.
+    pub async fn next(&mut self) -> Result<Vec<StoredMessage>, StoreError> {
+        let mut tx = self.db.read().await?;
+        while let Some(span) = self.spans.front_mut() {
+            let most = span.seqs.start..span.seqs.end.min(span.seqs.start.saturating_add(PIECE_ROWS));
+            let sizes = sizes(&mut tx, self.owner, span.branch, most.clone()).await?;
+            let end = most.start + fitting(&sizes);
+            let messages = read_span(&mut tx, self.owner, span.branch, most.start..end).await?;
+            span.seqs.start = end;
+            if span.seqs.is_empty() || messages.is_empty() {
+                self.spans.pop_front();
+            }
+            if !messages.is_empty() {
+                return Ok(messages);
+            }
+        }
+        Ok(Vec::new())
+    }
+}

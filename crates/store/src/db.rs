@@ -1,0 +1,205 @@
+//! The database, whichever it is. This file and those below it alone know that there are two engines.
+//!
+//! SQLite: one connection writes, and every transaction on it begins as `IMMEDIATE`, so that none fails half-way for
+//! want of the lock; others read beside it from the write-ahead log. `synchronous = FULL`: with the log, `NORMAL` would
+//! survive a killed process but not a machine that loses power, and what has been acknowledged must survive both. It costs
+//! one `fsync` a commit, which grouped ingest makes small.
+//!
+//! PostgreSQL: reads are one snapshot each (`REPEATABLE READ`), as they are on SQLite.
+
+mod tx;
+mod url;
+mod wake;
+
+pub use tx::Tx;
+pub(crate) use tx::{Link, affected, on};
+pub use wake::Wake;
+
+use crate::{StoreError, error::Act};
+use makima_model::Timestamp;
+use sqlx::{
+    ConnectOptions, PgPool, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::sync::broadcast;
+use url::Address;
+use wake::Wakes;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a transaction waits for a connection, and on SQLite for another process's lock.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// SQLite: connections that read.
+const READERS: u32 = 4;
+/// PostgreSQL: connections.
+const CONNECTIONS: u32 = 16;
+/// Prepared statements that each connection keeps: more than there are, inserts of each size included.
+const STATEMENTS: usize = 256;
+
+/// Which engine a database is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+#[derive(Debug)]
+enum Pools {
+    Sqlite { write: SqlitePool, read: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A database. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pools: Arc<Pools>,
+    wakes: Arc<Wakes>,
+}
+
+impl Db {
+    /// Opens the database that `url` names (`sqlite:<path>`, which is made with its folder if it isn't there, or
+    /// `postgres://…`) and brings its tables up to date.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        match Address::parse(url)? {
+            Address::Sqlite(path) => Self::open_file(&path).await,
+            Address::Postgres(options) => Self::open_server(*options).await,
+        }
+    }
+
+    async fn open_file(path: &Path) -> Result<Self, StoreError> {
+        url::make_file(path).await?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(PATIENCE)
+            .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        let writing =
+            options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(PATIENCE)
+            .connect_with(writing)
+            .await
+            .act("open the database")?;
+        migrate(&SQLITE_MIGRATIONS, SQLITE_MIGRATIONS.run(&write).await)?;
+        // After the tables: a connection that only reads can't make the file what it must be.
+        let read = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options.read_only(true))
+            .await
+            .act("open the database for reading")?;
+        Ok(Self { pools: Arc::new(Pools::Sqlite { write, read }), wakes: Arc::new(Wakes::in_process()) })
+    }
+
+    async fn open_server(options: PgConnectOptions) -> Result<Self, StoreError> {
+        let options = options
+            .application_name("makima")
+            .statement_cache_capacity(STATEMENTS)
+            // No transaction waits for anything outside the database: one that idles this long is a leak.
+            .options([("idle_in_transaction_session_timeout", "60s")])
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options)
+            .await
+            .act("connect to the database")?;
+        migrate(&POSTGRES_MIGRATIONS, POSTGRES_MIGRATIONS.run(&pool).await)?;
+        let wakes = Wakes::of_server(&pool).await.act("listen to the database")?;
+        Ok(Self { pools: Arc::new(Pools::Postgres(pool)), wakes: Arc::new(wakes) })
+    }
+
+    /// Which engine it is on.
+    pub fn engine(&self) -> Engine {
+        match *self.pools {
+            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Begins a transaction that writes. On SQLite there is one at a time. What is not [committed](Tx::commit) is undone.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let pools = self.pools.clone();
+        let link = in_a_task(async move {
+            Ok(match &*pools {
+                Pools::Sqlite { write, .. } => Link::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+                Pools::Postgres(pool) => Link::Postgres(pool.begin().await?),
+            })
+        });
+        Ok(Tx::new(link.await.act("begin a transaction")?, self.wakes.clone()))
+    }
+
+    /// Begins a transaction that only reads, and sees one state of the database to its end.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        let pools = self.pools.clone();
+        let link = in_a_task(async move {
+            Ok(match &*pools {
+                Pools::Sqlite { read, .. } => Link::Sqlite(read.begin().await?),
+                Pools::Postgres(pool) => {
+                    Link::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+                }
+            })
+        });
+        Ok(Tx::new(link.await.act("begin to read")?, self.wakes.clone()))
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.now().await.map(drop)
+    }
+
+    /// The time by the database's clock.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        self.read().await?.now().await
+    }
+
+    /// What [`Tx::wake`] and the functions that change things tell, from now on. A receiver that falls behind, like one
+    /// that gets [`Wake::Lagged`], has missed some and must look at the tables.
+    pub fn wakeups(&self) -> broadcast::Receiver<Wake> {
+        self.wakes.subscribe()
+    }
+
+    /// Closes all connections, once nothing uses them.
+    pub async fn close(&self) {
+        self.wakes.stop();
+        match &*self.pools {
+            Pools::Sqlite { write, read } => {
+                // The one that may write goes last: it takes the log into the file.
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Lets `work` run to its end even if nobody waits for it any more. sqlx's `begin` must not be dropped half-way: it leaves
+/// the connection inside a transaction that nobody ends.
+async fn in_a_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
+) -> Result<T, sqlx::Error> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(_) => Err(sqlx::Error::WorkerCrashed),
+    }
+}
+
+fn migrate(known: &Migrator, result: Result<(), MigrateError>) -> Result<(), StoreError> {
+    result.map_err(|source| match source {
+        MigrateError::VersionMissing(version) if known.iter().all(|known| known.version < version) => {
+            StoreError::Newer { version }
+        }
+        source => StoreError::Migrate { source },
+    })
+}

@@ -1,0 +1,203 @@
+//! Tasks.
+
+mod placing;
+mod row;
+
+pub(crate) use placing::statements as placing_statements;
+pub use placing::{
+    owners_with_placeable, placeable, placed, set_out_of_reach, set_reason, set_status, set_wanted,
+};
+pub use row::Task;
+
+use crate::{
+    Key, Noun, Page, Seek, StoreError, Tx,
+    columns::{At, all, json_of, maybe_text, one, text},
+    conversations,
+    counters::count,
+    db::{affected, on},
+    error::Act,
+    statements::statements,
+};
+use makima_model::{Branch, BranchReason, ContractId, OwnerId, PermissionMode, TaskId, Timestamp};
+
+/// What is read of a task: its own columns, and the length of its conversation.
+macro_rules! tasks {
+    ($conditions:literal) => {
+        concat!(
+            "SELECT tasks.*, (SELECT head_seq FROM conversation_branches \
+            WHERE conversation_branches.id = tasks.conversation_branch_id) AS message_count \
+            FROM tasks WHERE ",
+            $conditions
+        )
+    };
+}
+use tasks;
+
+statements! {
+    INSERT = "INSERT INTO tasks (id, owner_id, contract_id, parent_task_id, name, plan, role, status, status_reason, \
+        agent, permission_mode, target_daemon_id, daemon_id, repository, base_branch, base_commit, branch_name, \
+        worktree_path, include_uncommitted, commit_on_finish, wanted, out_of_reach, run_number, \
+        conversation_branch_id, total_tokens, total_cost, checkpoint_count, last_checkpoint_sha, checkpoint_message, \
+        created_at, updated_at, started_at, completed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+        $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)";
+    GET = tasks!("id = $1 AND owner_id = $2");
+    SET_PREPARED = "UPDATE tasks SET worktree_path = $3, branch_name = $4, base_branch = $5, base_commit = $6, \
+        updated_at = $7 WHERE id = $1 AND owner_id = $2";
+    ADD_USAGE = "UPDATE tasks SET total_tokens = total_tokens + $3, total_cost = total_cost + $4, updated_at = $5 \
+        WHERE id = $1 AND owner_id = $2";
+    @lists {
+        OF_OWNER = tasks!("owner_id = $4");
+        OF_CONTRACT = tasks!("owner_id = $4 AND contract_id = $5");
+    }
+}
+
+/// Makes a task, and its conversation's first branch.
+pub async fn insert(tx: &mut Tx, task: &Task) -> Result<(), StoreError> {
+    let act = "make a task";
+    let out_of_reach = json_of(&task.out_of_reach, "out_of_reach").act(act)?;
+    on!(tx, |c| sqlx::query(INSERT)
+        .bind(task.id.uuid())
+        .bind(task.owner.uuid())
+        .bind(task.contract.map(ContractId::uuid))
+        .bind(task.parent.map(TaskId::uuid))
+        .bind(text(&task.name))
+        .bind(text(&task.plan))
+        .bind(task.role.as_str())
+        .bind(task.status.as_str())
+        .bind(maybe_text(task.status_reason.as_deref()))
+        .bind(maybe_text(task.agent.as_deref()))
+        .bind(task.permission_mode.map(PermissionMode::as_str))
+        .bind(task.target_daemon.map(|daemon| daemon.uuid()))
+        .bind(task.daemon.map(|daemon| daemon.uuid()))
+        .bind(text(&task.repository))
+        .bind(maybe_text(task.base_branch.as_deref()))
+        .bind(maybe_text(task.base_commit.as_deref()))
+        .bind(text(&task.branch_name))
+        .bind(maybe_text(task.worktree_path.as_deref()))
+        .bind(task.include_uncommitted)
+        .bind(task.commit_on_finish)
+        .bind(task.wanted)
+        .bind(out_of_reach)
+        .bind(task.run_number)
+        .bind(task.conversation.uuid())
+        .bind(task.total_tokens)
+        .bind(task.total_cost)
+        .bind(task.checkpoint_count)
+        .bind(maybe_text(task.last_checkpoint_sha.as_deref()))
+        .bind(maybe_text(task.checkpoint_message.as_deref()))
+        .bind(At(task.created_at))
+        .bind(At(task.updated_at))
+        .bind(task.started_at.map(At))
+        .bind(task.completed_at.map(At))
+        .execute(c)
+        .await
+        .map(affected))
+    .act(act)?;
+    let branch = Branch {
+        id: task.conversation,
+        base: None,
+        head_seq: 0,
+        reason: BranchReason::Created,
+        created_at: task.created_at,
+    };
+    conversations::insert(tx, task.owner, task.id, &branch).await?;
+    for scope in [Some(task.owner.uuid()), task.contract.map(ContractId::uuid)].into_iter().flatten() {
+        tx.outbox.count(task.owner, scope, Noun::Task, "", "", 1);
+    }
+    Ok(())
+}
+
+/// The task with this id.
+pub async fn get(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Option<Task>, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(GET).bind(id.uuid()).bind(owner.uuid()).fetch_optional(c).await);
+    Ok(one(row.act("read a task")?))
+}
+
+/// The owner's tasks, all or those of one contract.
+pub async fn list(
+    tx: &mut Tx,
+    owner: OwnerId,
+    contract: Option<ContractId>,
+    seek: Seek,
+) -> Result<Page<Task>, StoreError> {
+    let (at, id) = seek.key();
+    let rows = match contract {
+        None => on!(tx, |c| sqlx::query_as(OF_OWNER.in_order(seek.order))
+            .bind(at)
+            .bind(id)
+            .bind(seek.rows())
+            .bind(owner.uuid())
+            .fetch_all(c)
+            .await),
+        Some(contract) => on!(tx, |c| sqlx::query_as(OF_CONTRACT.in_order(seek.order))
+            .bind(at)
+            .bind(id)
+            .bind(seek.rows())
+            .bind(owner.uuid())
+            .bind(contract.uuid())
+            .fetch_all(c)
+            .await),
+    };
+    let tasks = all(rows.act("list the tasks")?);
+    let scope = contract.map_or(owner.uuid(), ContractId::uuid);
+    let total = count(tx, owner, scope, Noun::Task, None, None).await?;
+    Ok(seek.page(tasks, total, |task: &Task| Key { at: task.created_at, id: task.id.uuid() }))
+}
+
+/// Where a task's work is done, once its daemon has prepared it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prepared<'a> {
+    /// Its worktree, on its daemon.
+    pub worktree_path: &'a str,
+    /// Its own branch.
+    pub branch_name: &'a str,
+    /// The branch that it was begun from.
+    pub base_branch: &'a str,
+    /// The commit that it was begun from; empty in a repository without a commit.
+    pub base_commit: &'a str,
+}
+
+/// Keeps what a daemon prepared for the task.
+pub async fn set_prepared(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: TaskId,
+    prepared: Prepared<'_>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(SET_PREPARED)
+        .bind(id.uuid())
+        .bind(owner.uuid())
+        .bind(text(prepared.worktree_path))
+        .bind(text(prepared.branch_name))
+        .bind(text(prepared.base_branch))
+        .bind(text(prepared.base_commit))
+        .bind(At(at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act("keep a task's worktree")?;
+    Ok(())
+}
+
+/// Adds what a turn took.
+pub async fn add_usage(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: TaskId,
+    tokens: i64,
+    cost: f64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(ADD_USAGE)
+        .bind(id.uuid())
+        .bind(owner.uuid())
+        .bind(tokens)
+        .bind(cost)
+        .bind(At(at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act("add up what a task took")?;
+    Ok(())
+}
