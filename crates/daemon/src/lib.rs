@@ -1,1 +1,20 @@
-//! Runs agents on this machine: worktrees, run hosts, journals, checkpoints
+//! Runs agents on this machine: worktrees, run hosts, journals, checkpoints.
+//!
+//! A daemon is replaceable. All that it holds is what the server has not acknowledged yet: the journals of runs and the
+//! results of commands. Each run has a [host](host) of its own, so that an agent outlives the daemon.
+
+mod agents;
+mod config;
+mod disk;
+mod error;
+mod folders;
+pub mod host;
+mod journal;
+mod process;
+mod runs;
+mod socket;
+mod workshop;
+mod worktrees;
+
+pub use config::{CheckpointRules, DaemonConfig};
+pub use error::DaemonError;

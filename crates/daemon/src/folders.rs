@@ -1,0 +1,133 @@
+//! What lies where in a daemon's data folder.
+
+use crate::{DaemonError, disk};
+use makima_model::{Clock, CommandId, DaemonId, RunId, TaskId};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+/// A daemon's data folder, held by this daemon alone.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    root: PathBuf,
+    _lock: File,
+}
+
+/// The file that makes a daemon the same one tomorrow.
+#[derive(Serialize, Deserialize)]
+struct Identity {
+    id: DaemonId,
+}
+
+impl Folders {
+    /// Takes the folder, making what isn't there.
+    pub(crate) fn open(root: &Path) -> Result<Self, DaemonError> {
+        disk::make_folder(root)?;
+        let root = root.canonicalize().map_err(|source| DaemonError::read(root, source))?;
+        let lock = disk::lock(&root.join("daemon.lock"))?
+            .ok_or_else(|| DaemonError::FolderHeld { path: root.clone() })?;
+        let folders = Self { root, _lock: lock };
+        for name in ["blobs", "commands", "repositories", "runs", "tasks", "worktrees"] {
+            disk::make_folder(&folders.root.join(name))?;
+        }
+        Ok(folders)
+    }
+
+    /// The daemon's id, made when it is first asked for.
+    pub(crate) fn identity(&self, clock: &Clock) -> Result<DaemonId, DaemonError> {
+        let path = self.root.join("daemon.json");
+        if let Some(Identity { id }) = disk::read_json(&path)? {
+            return Ok(id);
+        }
+        let id = clock.new_id();
+        disk::write_json(&path, &Identity { id })?;
+        Ok(id)
+    }
+
+    /// Of a run: its spec, its journal, its host's files.
+    pub(crate) fn run(&self, run: RunId) -> PathBuf {
+        self.root.join("runs").join(run.to_string())
+    }
+
+    /// The runs that have a folder, oldest first.
+    pub(crate) fn runs(&self) -> Result<Vec<RunId>, DaemonError> {
+        names(&self.root.join("runs"))
+    }
+
+    /// The daemon's own clone of a repository.
+    pub(crate) fn clone_of(&self, repository: &str) -> PathBuf {
+        let name = blake3::hash(repository.as_bytes()).to_hex();
+        self.root.join("repositories").join(&name[..32])
+    }
+
+    /// Where a task's agents work.
+    pub(crate) fn worktree(&self, task: TaskId) -> PathBuf {
+        self.root.join("worktrees").join(task.to_string())
+    }
+
+    /// What is known of a task's worktree.
+    pub(crate) fn task(&self, task: TaskId) -> PathBuf {
+        self.root.join("tasks").join(format!("{task}.json"))
+    }
+
+    /// A command that the server doesn't know the end of.
+    pub(crate) fn command(&self, command: CommandId) -> PathBuf {
+        self.root.join("commands").join(format!("{command}.json"))
+    }
+
+    /// The commands that have a file, oldest first.
+    pub(crate) fn commands(&self) -> Result<Vec<CommandId>, DaemonError> {
+        names(&self.root.join("commands"))
+    }
+
+    /// A blob that has to be uploaded: it is there until it was.
+    pub(crate) fn blob(&self, hash: &str) -> PathBuf {
+        self.root.join("blobs").join(hash)
+    }
+}
+
+/// The ids that the files and folders in `folder` are named by, ascending. Others are left alone.
+fn names<T: std::str::FromStr + Ord>(folder: &Path) -> Result<Vec<T>, DaemonError> {
+    let failed = |source| DaemonError::read(folder, source);
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let name = name.to_string_lossy();
+        ids.extend(name.strip_suffix(".json").unwrap_or(&name).parse::<T>().ok());
+    }
+    ids.sort();
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_daemon_and_keeps_its_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let first = Folders::open(folder.path()).unwrap();
+        let id = first.identity(&clock).unwrap();
+        let error = Folders::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("another daemon") && error.contains("--data-dir"), "{error}");
+        drop(first);
+        assert_eq!(Folders::open(folder.path()).unwrap().identity(&clock).unwrap(), id);
+    }
+
+    #[test]
+    fn runs_and_commands_are_listed_by_age_and_strange_files_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folders, clock) = (Folders::open(folder.path()).unwrap(), Clock::system());
+        let runs: Vec<RunId> = (0..3).map(|_| clock.new_id()).collect();
+        runs.iter().rev().for_each(|run| disk::make_folder(&folders.run(*run)).unwrap());
+        fs::write(folders.root.join("runs/notes.txt"), "").unwrap();
+        assert_eq!(folders.runs().unwrap(), runs);
+        let command: CommandId = clock.new_id();
+        disk::write_json(&folders.command(command), &1).unwrap();
+        fs::write(disk::beside(&folders.command(clock.new_id())), "").unwrap();
+        assert_eq!(folders.commands().unwrap(), [command]);
+    }
+}

@@ -1,0 +1,121 @@
+use super::*;
+use makima_model::{Entry, NoticeLevel, RunEnd, RunOutcome};
+use std::{fs, io::Write};
+
+fn notice(text: &str) -> Record {
+    Record::Notice { level: NoticeLevel::Info, text: text.into(), failure: None }
+}
+
+fn clock() -> Clock {
+    Clock::standing_at("2026-01-15T09:30:00Z".parse().unwrap())
+}
+
+fn open(folder: &Path) -> (Journal, Standing) {
+    Journal::open(folder, clock()).unwrap()
+}
+
+fn texts(folder: &Path, after: u64, durable: Durable) -> Vec<String> {
+    let mut reader = JournalReader::after(folder, after, durable).unwrap();
+    let mut texts = Vec::new();
+    while let Some(line) = reader.read(durable).unwrap() {
+        let entry: Entry = serde_json::from_str(&line.text).unwrap();
+        assert_eq!(entry.n, line.n);
+        match entry.record {
+            Record::Notice { text, .. } => texts.push(format!("{} {text}", entry.n)),
+            other => panic!("{other:?}"),
+        }
+    }
+    texts
+}
+
+#[test]
+fn entries_are_numbered_from_one_and_go_on_after_a_reopen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path());
+    journal.append(&[notice("a"), notice("b")]).unwrap();
+    drop(journal);
+    let (mut journal, standing) = open(folder.path());
+    assert_eq!(standing.durable.n, 2);
+    let durable = journal.append(&[notice("c")]).unwrap();
+    assert_eq!(texts(folder.path(), 0, durable), ["1 a", "2 b", "3 c"]);
+    assert_eq!(texts(folder.path(), 2, durable), ["3 c"]);
+    assert!(texts(folder.path(), 3, durable).is_empty());
+}
+
+#[test]
+fn a_torn_end_is_cut_and_its_number_given_again() {
+    for torn in
+        ["{\"n\":2,\"at\":\"2026", "\0\0\0\0\n", "{\"n\":7,\"at\":\"\",\"record\":{\"type\":\"notice\"}}\n"]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path()).0.append(&[notice("a")]).unwrap();
+        let path = folder.path().join(FILE);
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(torn.as_bytes()).unwrap();
+        let (mut journal, standing) = open(folder.path());
+        assert_eq!(standing.durable.n, 1, "{torn:?}");
+        let durable = journal.append(&[notice("b")]).unwrap();
+        assert_eq!(durable.end, fs::metadata(&path).unwrap().len());
+        assert_eq!(texts(folder.path(), 0, durable), ["1 a", "2 b"]);
+    }
+}
+
+#[test]
+fn a_reader_never_sees_what_is_not_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path());
+    let first = journal.append(&[notice("a")]).unwrap();
+    let second = journal.append(&[notice("b")]).unwrap();
+    let mut reader = JournalReader::after(folder.path(), 0, first).unwrap();
+    assert_eq!(reader.read(first).unwrap().unwrap().n, 1);
+    assert_eq!(reader.read(first).unwrap(), None);
+    assert_eq!(reader.read(second).unwrap().unwrap().n, 2);
+    reader.rewind(0, second).unwrap();
+    assert_eq!((reader.next(), reader.read(second).unwrap().unwrap().n), (1, 1));
+}
+
+#[test]
+fn one_process_writes_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    assert!(matches!(Journal::open(folder.path(), clock()), Err(DaemonError::JournalHeld { .. })));
+    drop(journal);
+    open(folder.path());
+}
+
+#[test]
+fn many_records_at_once_are_one_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path());
+    let durable = journal.append(&(0..500).map(|at| notice(&at.to_string())).collect::<Vec<_>>()).unwrap();
+    assert_eq!((durable.n, journal.durable()), (500, durable));
+    assert_eq!(journal.append(&[]).unwrap(), durable);
+    assert_eq!(texts(folder.path(), 498, durable), ["499 498", "500 499"]);
+}
+
+#[test]
+fn the_journal_tells_where_its_run_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, standing) = open(folder.path());
+    assert_eq!(standing, Standing::default());
+    let prepared = Record::Prepared {
+        worktree_path: "/w".into(),
+        branch_name: "makima/x".into(),
+        base_branch: "main".into(),
+        base_commit: String::new(),
+    };
+    let turn = |turn| {
+        serde_json::from_value(serde_json::json!({
+            "type": "turn_ended", "turn": turn, "outcome": "completed", "usage": {}, "durationMs": 1
+        }))
+        .unwrap()
+    };
+    journal.append(&[prepared, turn(1), Record::Unchanged { turn: 1 }, turn(2)]).unwrap();
+    let standing = Journal::standing(folder.path()).unwrap();
+    assert!(standing.is_prepared && !standing.has_ended);
+    assert_eq!((standing.last_turn, standing.last_kept), (2, 1));
+    let end = RunEnd { outcome: RunOutcome::Completed, reason: None, failure: None };
+    let durable = journal.append(&[Record::Ended(end)]).unwrap();
+    assert!(Journal::standing(folder.path()).unwrap().has_ended);
+    let mut reader = JournalReader::after(folder.path(), 4, durable).unwrap();
+    assert!(reader.read(durable).unwrap().unwrap().is_last);
+}

@@ -1,0 +1,168 @@
+//! Processes of this machine, as `/proc` tells of them: whether one still is the one that was meant, and which ones a run
+//! has left behind.
+
+use makima_model::RunId;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, fs, io, time::Duration};
+
+/// How long processes that were killed may take to be gone: one that waits for a dead disk can't be waited for for ever.
+const LONGEST_DEATH: Duration = Duration::from_secs(10);
+
+/// A process, told from a later one that has its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Process {
+    pid: i32,
+    /// When it started, in ticks since the machine did.
+    started: u64,
+}
+
+/// What `/proc/<pid>/stat` says.
+struct Stat {
+    parent: i32,
+    is_zombie: bool,
+    started: u64,
+}
+
+impl Process {
+    /// The process that asks.
+    pub(crate) fn own() -> io::Result<Self> {
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        Self::with_id(pid).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    /// The process that has this number now.
+    pub(crate) fn with_id(pid: i32) -> Option<Self> {
+        Some(Self { pid, started: stat(pid)?.started })
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_alive(self) -> bool {
+        stat(self.pid).is_some_and(|stat| stat.started == self.started && !stat.is_zombie)
+    }
+
+    /// Sends it a signal; one that is gone needs none.
+    pub(crate) fn signal(self, signal: Signal) {
+        let Some(pid) = Pid::from_raw(self.pid) else { return };
+        // The handle first, then the question whether it is the one that was meant: no later process is ever hit.
+        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        if self.is_alive() {
+            let _ = pidfd_send_signal(handle, signal);
+        }
+    }
+}
+
+/// The processes that carry a run's id in their environment, those that came from `root`, and all that came from either;
+/// but not `root` itself. Children outlive their parents: below a subreaper they are still found.
+pub(crate) fn of_run(run: RunId, root: Option<Process>) -> Vec<Process> {
+    let all: Vec<(Process, i32)> = numbers().filter_map(alive).collect();
+    let mark = format!("MAKIMA_RUN_ID={run}");
+    let mut found: BTreeSet<i32> = root.iter().map(|root| root.pid).collect();
+    found.extend(all.iter().map(|(process, _)| process.pid).filter(|pid| carries(*pid, mark.as_bytes())));
+    loop {
+        let before = found.len();
+        found.extend(
+            all.iter()
+                .filter(|(_, parent)| found.contains(parent))
+                .map(|(process, _)| process.pid)
+                .collect::<Vec<_>>(),
+        );
+        if found.len() == before {
+            break;
+        }
+    }
+    let spared = root.map(|root| root.pid);
+    all.into_iter()
+        .map(|(process, _)| process)
+        .filter(|process| found.contains(&process.pid) && Some(process.pid) != spared)
+        .collect()
+}
+
+/// Kills everything that is [of a run](of_run), and waits until it is gone. `reap` is called now and then, for whoever is the
+/// parent of some of it.
+pub(crate) async fn end_run(run: RunId, root: Option<Process>, reap: impl Fn()) {
+    let gone = async {
+        loop {
+            let left = of_run(run, root);
+            if left.is_empty() {
+                break;
+            }
+            left.iter().for_each(|process| process.signal(Signal::KILL));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            reap();
+        }
+    };
+    if tokio::time::timeout(LONGEST_DEATH, gone).await.is_err() {
+        tracing::warn!(%run, "some processes of the run can't be killed");
+    }
+}
+
+fn alive(pid: i32) -> Option<(Process, i32)> {
+    let stat = stat(pid).filter(|stat| !stat.is_zombie)?;
+    Some((Process { pid, started: stat.started }, stat.parent))
+}
+
+fn numbers() -> impl Iterator<Item = i32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// Whether the environment that a process was started with has this variable. Another user's can't be read.
+fn carries(pid: i32, mark: &[u8]) -> bool {
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|variable| variable == mark))
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name stands in parentheses and may hold any byte.
+    let after = memchr::memrchr(b')', &bytes)?;
+    let text = std::str::from_utf8(bytes.get(after + 1..)?).ok()?;
+    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+    Some(Stat {
+        is_zombie: matches!(*fields.first()?, "Z" | "X"),
+        parent: fields.get(1)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use makima_model::Clock;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_process_is_known_by_its_start() {
+        let own = Process::own().unwrap();
+        assert!(own.is_alive());
+        assert!(!Process { started: own.started + 1, ..own }.is_alive());
+    }
+
+    #[test]
+    fn a_runs_processes_are_found_by_their_environment_and_killed() {
+        let run: RunId = Clock::system().new_id();
+        // The shell carries the id; the sleep below it was given an environment without it.
+        let mut shell = Command::new("sh")
+            .args(["-c", "env -i sleep 1000 & wait"])
+            .env("MAKIMA_RUN_ID", run.to_string())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let found = loop {
+            let found = of_run(run, None);
+            if found.iter().any(|process| process.pid != i32::try_from(shell.id()).unwrap()) {
+                break found;
+            }
+            std::thread::yield_now();
+        };
+        found.iter().for_each(|process| process.signal(Signal::KILL));
+        shell.wait().unwrap();
+        while found.iter().any(|process| process.is_alive()) {
+            std::thread::yield_now();
+        }
+        assert!(of_run(run, None).is_empty());
+    }
+}

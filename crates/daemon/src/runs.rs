@@ -1,0 +1,208 @@
+//! The runs of this daemon: from the command that starts one to the acknowledgement of its last entry.
+
+mod attend;
+mod drive;
+mod finish;
+mod launch;
+mod pen;
+mod prepare;
+
+use crate::{
+    DaemonError, disk,
+    journal::{Durable, Journal},
+    workshop::Workshop,
+};
+use drive::Driver;
+use makima_model::{Answer, QuestionId, RunId, StopReason};
+use makima_wire::{
+    Code,
+    frame::{CommandOutcome, CommandResult, Input, Refusal, StartRun},
+};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+const SPEC: &str = "spec.json";
+
+/// How far a run's journal can be told to the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) durable: Durable,
+    /// Whether nothing follows.
+    pub(crate) has_ended: bool,
+}
+
+/// What came of an order, and the entry that the server has to be sent before it is told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) outcome: CommandOutcome,
+    pub(crate) after: Option<(RunId, u64)>,
+}
+
+impl Outcome {
+    pub(crate) fn done() -> Self {
+        Self { outcome: CommandOutcome::Done(CommandResult::Done), after: None }
+    }
+
+    pub(crate) fn refused(code: Code, message: impl Into<String>) -> Self {
+        let refusal = Refusal { code, message: message.into() };
+        Self { outcome: CommandOutcome::Refused(refusal), after: None }
+    }
+
+    pub(crate) fn not_running() -> Self {
+        Self::refused(Code::NotRunning, "the run has ended, or takes no more")
+    }
+}
+
+/// Something that is to be done with a run.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Say this to the agent.
+    Input(Input),
+    /// Give this answer to a question.
+    Answer(QuestionId, Answer),
+    /// End it in good order.
+    Stop(StopReason),
+}
+
+type Orders = mpsc::UnboundedReceiver<(Order, oneshot::Sender<Outcome>)>;
+
+/// A run that the server does not know the end of.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) spec: Arc<StartRun>,
+    pub(crate) folder: PathBuf,
+    orders: mpsc::UnboundedSender<(Order, oneshot::Sender<Outcome>)>,
+    progress: watch::Sender<Progress>,
+}
+
+impl Run {
+    /// How far its journal can be told.
+    pub(crate) fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// Orders something; orders are carried out one after the other. What comes of it comes when it does.
+    pub(crate) fn order(&self, order: Order) -> oneshot::Receiver<Outcome> {
+        let (done, outcome) = oneshot::channel();
+        let _ = self.orders.send((order, done));
+        outcome
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&self) {
+        let _ = self.progress.subscribe().wait_for(|progress| progress.has_ended).await;
+    }
+}
+
+/// All of them.
+pub(crate) struct Runs {
+    workshop: Arc<Workshop>,
+    runs: Mutex<BTreeMap<RunId, (Arc<Run>, JoinHandle<()>)>>,
+}
+
+impl Runs {
+    /// Goes on with every run that the data folder has.
+    pub(crate) async fn resume(workshop: &Arc<Workshop>) -> Result<Self, DaemonError> {
+        let runs = Self { workshop: Arc::clone(workshop), runs: Mutex::default() };
+        for id in workshop.folders.runs()? {
+            let folder = workshop.folders.run(id);
+            match disk::read_json::<StartRun>(&folder.join(SPEC))? {
+                Some(spec) => runs.drive(spec, folder).await?,
+                // The command that it began with was never acknowledged: it will come again.
+                None => erase(&folder)?,
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Takes a run on. Once this has answered, nothing but the end of the run ends it.
+    pub(crate) async fn start(&self, spec: StartRun) -> Result<(), DaemonError> {
+        if self.get(spec.run).is_some() {
+            return Ok(());
+        }
+        let folder = self.workshop.folders.run(spec.run);
+        let (written, at) = (spec.clone(), folder.clone());
+        disk::off_thread(move || {
+            disk::make_folder(&at)?;
+            disk::write_json(&at.join(SPEC), &written)?;
+            at.parent().map_or(Ok(()), disk::sync_folder)
+        })
+        .await?;
+        self.drive(spec, folder).await
+    }
+
+    async fn drive(&self, spec: StartRun, folder: PathBuf) -> Result<(), DaemonError> {
+        let at = folder.clone();
+        let standing = disk::off_thread(move || Journal::standing(&at)).await?;
+        let progress = Progress { durable: standing.durable, has_ended: standing.has_ended };
+        let (orders, received) = mpsc::unbounded_channel();
+        let id = spec.run;
+        let run =
+            Arc::new(Run { spec: Arc::new(spec), folder, orders, progress: watch::channel(progress).0 });
+        let driver = Driver::new(Arc::clone(&self.workshop), &run, received);
+        let task = tokio::spawn(driver.drive());
+        self.locked().insert(id, (run, task));
+        self.workshop.news.notify_one();
+        Ok(())
+    }
+
+    /// The run, if the server doesn't know its end.
+    pub(crate) fn get(&self, run: RunId) -> Option<Arc<Run>> {
+        self.locked().get(&run).map(|(run, _)| Arc::clone(run))
+    }
+
+    /// All of them, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Run>> {
+        self.locked().values().map(|(run, _)| Arc::clone(run)).collect()
+    }
+
+    /// Takes note that the server has all entries up to `n`. A run whose end it has is forgotten.
+    pub(crate) async fn acknowledged(&self, run: RunId, n: u64) -> Result<(), DaemonError> {
+        let Some(known) = self.get(run) else { return Ok(()) };
+        let progress = known.progress();
+        if !progress.has_ended || n < progress.durable.n {
+            return Ok(());
+        }
+        let folder = known.folder.clone();
+        self.locked().remove(&run);
+        disk::off_thread(move || erase(&folder)).await
+    }
+
+    /// Stops all agents in good order, and waits until they have ended.
+    pub(crate) async fn stop(&self, reason: StopReason) {
+        let all = self.all();
+        all.iter()
+            .filter(|run| !run.progress().has_ended)
+            .for_each(|run| drop(run.order(Order::Stop(reason))));
+        for run in all {
+            run.ended().await;
+        }
+    }
+
+    /// Lets go of all runs; their hosts go on.
+    pub(crate) fn detach(&self) {
+        self.locked().values().for_each(|(_, task)| task.abort());
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<RunId, (Arc<Run>, JoinHandle<()>)>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes a run's folder, its spec last, so that half a folder is never taken for a run that has yet to start.
+fn erase(folder: &Path) -> Result<(), DaemonError> {
+    let gone = folder.with_extension("gone");
+    let erased = fs::rename(folder, &gone).and_then(|()| fs::remove_dir_all(&gone));
+    match erased {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(DaemonError::write(folder, source)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,204 @@
+//! What comes before a run's agent can start: the clone, the worktree, the session that it goes on with.
+
+use super::{
+    Order,
+    drive::{Board, Driver, failed},
+    launch,
+    pen::Pen,
+};
+use crate::{
+    DaemonError, disk,
+    host::{HostSpec, ProgramSpec, ResumeSpec, stopped},
+    process::Process,
+    workshop::Workshop,
+};
+use futures::StreamExt;
+use makima_agents::{Agent, Environment, Launch, Program, Resume};
+use makima_git::Progress;
+use makima_model::{NoticeLevel, Record, RunEnd};
+use makima_wire::frame::{ResumeFrom, SessionLine, StartRun};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncWriteExt, BufWriter},
+    sync::watch,
+};
+
+/// How often the progress of a clone is told.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+impl Driver {
+    /// Prepares everything and starts the host, unless the run is stopped before. An error is how the run ends.
+    pub(super) async fn begin(&mut self) -> Result<Process, RunEnd> {
+        {
+            let preparing = prepare(&self.board, &self.run, &self.folder);
+            tokio::pin!(preparing);
+            loop {
+                tokio::select! {
+                    prepared = &mut preparing => match prepared {
+                        Ok(()) => break,
+                        Err(error) => return Err(failed(&error)),
+                    },
+                    Some((order, asked)) = self.orders.recv() => match order {
+                        Order::Stop(reason) => {
+                            self.stops.push(asked);
+                            return Err(stopped(reason, self.board.workshop.config.patience.daemon));
+                        }
+                        order => self.early.push_back((order, asked)),
+                    },
+                }
+            }
+        }
+        // From here on it isn't given up half-way: what was started has to be stopped in order.
+        let host = launch::host(&self.folder, &self.board.workshop.config.program).await;
+        host.map_err(|error| failed(&error))
+    }
+}
+
+async fn prepare(board: &Board, run: &StartRun, folder: &Path) -> Result<(), DaemonError> {
+    let workshop = &board.workshop;
+    let agent = workshop.agents.named(&run.agent)?;
+    let (pen, standing) = Pen::take(folder, &workshop.config.clock).await?;
+    let (worktree, prepared) = make_worktree(board, run, &pen).await?;
+    if !standing.is_prepared {
+        board.show(pen.write(vec![prepared]).await?, false);
+    }
+    let resume = match &run.resume {
+        Some(resume) => Some(fetch_session(workshop, run, resume, agent, folder, &worktree).await?),
+        None => None,
+    };
+    let is_trusted = workshop.config.trusted_repositories.contains(&run.repository);
+    let instructions = if is_trusted {
+        None
+    } else {
+        let (worktree, files) = (
+            worktree.clone(),
+            agent.instruction_files().iter().map(|file| (*file).to_owned()).collect::<Vec<_>>(),
+        );
+        disk::off_thread(move || {
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            Ok(makima_agents::instructions(&worktree, &files))
+        })
+        .await?
+    };
+    let launch = Launch {
+        run: run.run,
+        task: run.task,
+        contract: run.contract,
+        worktree,
+        folder: folder.to_owned(),
+        permission_mode: run.permission_mode.unwrap_or_else(|| agent.permission_mode()),
+        resume,
+        trusted: is_trusted,
+        root: rustix::process::geteuid().is_root(),
+        instructions,
+        environment: workshop.config.text_variables(),
+        variables: Environment::from([("MAKIMA_API_URL".to_owned(), workshop.server.url().to_owned())]),
+    };
+    let program = agent.launch(&launch)?;
+    let spec = HostSpec {
+        run: run.run,
+        task: run.task,
+        contract: run.contract,
+        agent: workshop.agents.spec(&run.agent)?,
+        program: ProgramSpec::from(&program),
+        worktree: launch.worktree,
+        permission_mode: launch.permission_mode,
+        resume: launch.resume.map(|resume| ResumeSpec { session_id: resume.session_id, file: resume.file }),
+        is_trusted,
+        instructions: launch.instructions,
+        inputs: run.inputs.clone(),
+        patience: workshop.config.patience,
+    };
+    let folder = folder.to_owned();
+    disk::off_thread(move || {
+        lay_out(&program)?;
+        spec.write(&folder)
+    })
+    .await
+}
+
+/// Makes the worktree, and tells now and then how far its clone has come.
+async fn make_worktree(board: &Board, run: &StartRun, pen: &Pen) -> Result<(PathBuf, Record), DaemonError> {
+    let (tell, mut told) = watch::channel(None);
+    let mut watcher = |progress: Progress| {
+        tell.send_replace(Some(progress));
+    };
+    let making = board.workshop.worktrees.prepare(run, &mut watcher);
+    tokio::pin!(making);
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + TOLD_EVERY, TOLD_EVERY);
+    loop {
+        tokio::select! {
+            made = &mut making => return made,
+            _ = ticks.tick() => {
+                let news = if told.has_changed().unwrap_or(false) { told.borrow_and_update().clone() } else { None };
+                if let Some(Progress { phase, percent }) = news {
+                    let text = format!("preparing the repository: {phase}, {percent} %");
+                    let notice = Record::Notice { level: NoticeLevel::Info, text, failure: None };
+                    board.show(pen.write(vec![notice]).await?, false);
+                }
+            }
+        }
+    }
+}
+
+/// Writes the session that the agent goes on with, as it arrives from the server.
+async fn fetch_session(
+    workshop: &Workshop,
+    run: &StartRun,
+    from: &ResumeFrom,
+    agent: &dyn Agent,
+    folder: &Path,
+    worktree: &Path,
+) -> Result<Resume, DaemonError> {
+    let path = agent.session_path(folder, &from.session_id);
+    let failed = |source| DaemonError::write(&path, source);
+    if let Some(parent) = path.parent() {
+        disk::make_folder(parent)?;
+    }
+    let mut options = tokio::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path).await;
+    let mut file = BufWriter::new(file.map_err(failed)?);
+    let mut session = agent.session_file(&from.session_id, worktree);
+    let mut lines = Box::pin(workshop.server.session(run.run).await?);
+    let mut bytes = Vec::new();
+    while let Some(line) = lines.next().await {
+        match line? {
+            SessionLine::Native(line) => session.native(&line, &mut bytes),
+            SessionLine::Message(message) => session.message(&message, &mut bytes),
+        }
+        file.write_all(&bytes).await.map_err(failed)?;
+        bytes.clear();
+    }
+    session.finish(&mut bytes);
+    file.write_all(&bytes).await.map_err(failed)?;
+    file.flush().await.map_err(failed)?;
+    Ok(Resume { session_id: from.session_id.clone(), file: path })
+}
+
+/// Makes the folders and files that an agent's program finds when it starts.
+fn lay_out(program: &Program) -> Result<(), DaemonError> {
+    for folder in &program.folders {
+        disk::make_folder(folder)?;
+    }
+    for file in &program.files {
+        if let Some(folder) = file.path.parent() {
+            disk::make_folder(folder)?;
+        }
+        let mut options = fs::OpenOptions::new();
+        let written = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&file.path)
+            .and_then(|mut to| to.write_all(&file.contents));
+        written.map_err(|source| DaemonError::write(&file.path, source))?;
+    }
+    Ok(())
+}

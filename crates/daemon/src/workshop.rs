@@ -1,0 +1,20 @@
+//! What all runs of a daemon share.
+
+use crate::{DaemonConfig, agents::Agents, folders::Folders, worktrees::Worktrees};
+use makima_agents::Delta;
+use makima_client::daemon::DaemonClient;
+use makima_model::RunId;
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc};
+
+pub(crate) struct Workshop {
+    pub(crate) config: DaemonConfig,
+    pub(crate) folders: Arc<Folders>,
+    pub(crate) worktrees: Worktrees,
+    pub(crate) agents: Agents,
+    pub(crate) server: DaemonClient,
+    /// Rung when there is something new for the server.
+    pub(crate) news: Notify,
+    /// Live pieces of messages, for the server.
+    pub(crate) deltas: mpsc::Sender<(RunId, Delta)>,
+}

@@ -1,0 +1,79 @@
+//! The worktrees of tasks: made, checkpointed after every turn, published, and committed at the end.
+//!
+//! A task's worktree stays between its runs, and what is known of it stands in a file beside it. Two acts on one worktree
+//! never overlap. Each act may be done again after a crash: what was done is found, not done twice.
+
+mod checkpoint;
+mod finish;
+mod prepare;
+mod task_file;
+
+pub(crate) use checkpoint::ByHand;
+
+use crate::{CheckpointRules, DaemonError, folders::Folders};
+use makima_git::{BareClone, BranchName, Git, Published as Taken, ScanRules, Source};
+use makima_model::{Clock, Published, Record, TaskId};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use task_file::TaskFile;
+use tokio::sync::OwnedMutexGuard;
+
+/// The worktrees of all tasks that have run here.
+pub(crate) struct Worktrees {
+    git: Git,
+    folders: Arc<Folders>,
+    clock: Clock,
+    rules: ScanRules,
+    busy: Mutex<HashMap<TaskId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Worktrees {
+    pub(crate) fn new(git: Git, folders: Arc<Folders>, clock: Clock, rules: &CheckpointRules) -> Self {
+        let rules = ScanRules { max_untracked_bytes: rules.max_file_bytes, include: rules.include.clone() };
+        Self { git, folders, clock, rules, busy: Mutex::default() }
+    }
+
+    /// The git that is used.
+    pub(crate) fn git(&self) -> &Git {
+        &self.git
+    }
+
+    /// Waits until nobody else works on a task's worktree, and keeps others away until the answer is dropped.
+    async fn hold(&self, task: TaskId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            // Those that nobody holds or waits for are of no more use.
+            busy.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(busy.entry(task).or_default())
+        };
+        turn.lock_owned().await
+    }
+
+    fn place(&self, file: &TaskFile) -> Result<(Source, BareClone), DaemonError> {
+        let source = Source::parse(&file.repository)?;
+        Ok((source, BareClone::open(&self.git, &self.folders.clone_of(&file.repository))))
+    }
+
+    /// Takes the task's branch to the user's repository. `None`: there is nothing to take, or nothing new to tell.
+    async fn publish(&self, task: TaskId, file: &mut TaskFile) -> Result<Option<Record>, DaemonError> {
+        let (source, clone) = self.place(file)?;
+        let branch = BranchName::new(&file.branch_name)?;
+        let published = match clone.publish(&source, &branch).await {
+            Ok(Taken::NothingYet) => return Ok(None),
+            Ok(Taken::Fetched { commit }) => Published::Repository { commit: commit.to_string() },
+            Ok(Taken::CheckedOut { worktree }) => {
+                Published::CheckedOut { worktree: worktree.to_string_lossy().into_owned() }
+            }
+            Ok(Taken::KeptInClone) => Published::Clone,
+            Err(error) => Published::Failed { message: crate::error::told(&error) },
+        };
+        if file.published.as_ref() == Some(&published) {
+            return Ok(None);
+        }
+        file.published = Some(published.clone());
+        file.write(&self.folders, task).await?;
+        Ok(Some(Record::Published { published }))
+    }
+}

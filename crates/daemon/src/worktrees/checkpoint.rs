@@ -1,0 +1,232 @@
+//! Checkpoints: after a turn, and by hand.
+
+use super::{
+    TaskFile, Worktrees,
+    task_file::{self},
+};
+use crate::{DaemonError, disk, error::told};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use makima_git::{
+    Action, BareClone, CheckpointKind as GitKind, CheckpointRequest, Made, NotHeldReason as GitReason, Sha,
+};
+use makima_model::{
+    BlobRef, CheckpointId, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason,
+    Record, RunId, TaskId,
+};
+use makima_wire::frame::{LastCheckpoint, StartRun};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// The largest patch that is taken to the server.
+const LARGEST_PATCH: u64 = 64 << 20;
+
+/// A checkpoint that somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ByHand {
+    pub(crate) task: TaskId,
+    pub(crate) id: CheckpointId,
+    pub(crate) message: String,
+    pub(crate) last: Option<LastCheckpoint>,
+}
+
+/// A checkpoint that is to be made.
+struct Wanted<'a> {
+    task: TaskId,
+    id: CheckpointId,
+    kind: CheckpointKind,
+    run: Option<RunId>,
+    turn: Option<u32>,
+    message: String,
+    last: Option<&'a LastCheckpoint>,
+}
+
+impl Worktrees {
+    /// Makes the checkpoint after a turn and publishes the branch. Answers what came of it, to be written to the journal;
+    /// if it was done before, the same.
+    pub(crate) async fn keep_turn(&self, run: &StartRun, turn: u32) -> Vec<Record> {
+        let _held = self.hold(run.task).await;
+        let failed = |error: &DaemonError| Record::CheckpointFailed { turn, message: told(error) };
+        let mut file = match TaskFile::find(&self.folders, run.task).await {
+            Ok(file) => file,
+            Err(error) => return vec![failed(&error)],
+        };
+        let made = match file.of_turn(run.run, turn) {
+            Some(made) => Ok(Some(made.clone())),
+            None => {
+                let wanted = Wanted {
+                    task: run.task,
+                    id: self.clock.new_id(),
+                    kind: CheckpointKind::Turn,
+                    run: Some(run.run),
+                    turn: Some(turn),
+                    message: format!("{} (turn {turn})", run.task_name),
+                    last: run.last_checkpoint.as_ref(),
+                };
+                self.make(&mut file, wanted).await
+            }
+        };
+        let mut records = vec![match made {
+            Ok(Some(made)) => Record::Checkpoint(made),
+            Ok(None) => return vec![Record::Unchanged { turn }],
+            Err(error) => failed(&error),
+        }];
+        match self.publish(run.task, &mut file).await {
+            Ok(record) => records.extend(record),
+            Err(error) => {
+                tracing::warn!(task = %run.task, error = told(&error), "the branch was not published")
+            }
+        }
+        records
+    }
+
+    /// Makes a checkpoint that somebody asked for; if it was made before, answers it.
+    pub(crate) async fn checkpoint_by_hand(&self, wanted: &ByHand) -> Result<CheckpointMade, DaemonError> {
+        let _held = self.hold(wanted.task).await;
+        let mut file = TaskFile::find(&self.folders, wanted.task).await?;
+        if let Some(made) = file.with_id(wanted.id) {
+            return Ok(made.clone());
+        }
+        let made = self.make(
+            &mut file,
+            Wanted {
+                task: wanted.task,
+                id: wanted.id,
+                kind: CheckpointKind::Manual,
+                run: None,
+                turn: None,
+                message: wanted.message.clone(),
+                last: wanted.last.as_ref(),
+            },
+        );
+        made.await?.ok_or_else(|| DaemonError::Missing { path: self.folders.worktree(wanted.task) })
+    }
+
+    /// `None`: it is for a turn that changed nothing.
+    async fn make(
+        &self,
+        file: &mut TaskFile,
+        wanted: Wanted<'_>,
+    ) -> Result<Option<CheckpointMade>, DaemonError> {
+        let (_, clone) = self.place(file)?;
+        let worktree = clone.worktree(&self.folders.worktree(wanted.task))?;
+        let last = file.last(wanted.last);
+        let previous = match last.as_ref().map(|last| last.commit.as_str()) {
+            // One that was made on another machine may not be here.
+            Some(commit) => clone.commit_of(commit).await?.or_else(|| base_of(file)),
+            None => base_of(file),
+        };
+        let number = last.as_ref().map_or(1, |last| last.number + 1);
+        let at = self.clock.now();
+        let request = CheckpointRequest {
+            task: wanted.task.to_string(),
+            number: number.unsigned_abs(),
+            kind: match wanted.kind {
+                CheckpointKind::Turn => GitKind::Turn,
+                CheckpointKind::Manual => GitKind::Manual,
+            },
+            message: wanted.message.clone(),
+            author: clone.user().await?,
+            at: at.utc().into(),
+            rules: self.rules.clone(),
+            previous: previous.clone(),
+        };
+        let Some(made) = worktree.checkpoint(&request).await? else { return Ok(None) };
+        let patch = self.patch(&clone, previous.as_ref(), &made).await?;
+        let checkpoint = CheckpointMade {
+            id: wanted.id,
+            number,
+            kind: wanted.kind,
+            turn: wanted.turn,
+            at,
+            commit_sha: made.commit.to_string(),
+            branch_name: made.branch.unwrap_or_default(),
+            message: wanted.message,
+            previous: last.map(|last| last.id),
+            files_changed: made.files_changed.iter().map(change).collect(),
+            lines_added: made.lines_added,
+            lines_removed: made.lines_removed,
+            not_held: made.not_held.iter().map(not_held).collect(),
+            patch,
+        };
+        file.made = Some(task_file::Made { checkpoint: checkpoint.clone(), run: wanted.run });
+        file.write(&self.folders, wanted.task).await?;
+        Ok(Some(checkpoint))
+    }
+
+    /// Leaves the patch where it is uploaded from. `None`: it is above the limit, or there is none.
+    async fn patch(
+        &self,
+        clone: &BareClone,
+        from: Option<&Sha>,
+        made: &Made,
+    ) -> Result<Option<BlobRef>, DaemonError> {
+        if made.files_changed.is_empty() {
+            return Ok(None);
+        }
+        // Named by the commit until its hash is known: another task's patch is another file.
+        let path = self.folders.blob(&format!("{}.new", made.commit));
+        let failed = |source| DaemonError::write(&path, source);
+        let mut file = tokio::fs::File::create(&path).await.map_err(failed)?;
+        let written = clone.patch(from, &made.tree, Some(LARGEST_PATCH), &mut file).await?;
+        if written.truncated {
+            disk::remove(&path)?;
+            return Ok(None);
+        }
+        file.flush().await.map_err(failed)?;
+        file.sync_all().await.map_err(failed)?;
+        let hash = hash(&path).await?;
+        tokio::fs::rename(&path, self.folders.blob(&hash)).await.map_err(failed)?;
+        Ok(Some(BlobRef { hash, bytes: written.bytes }))
+    }
+}
+
+async fn hash(path: &std::path::Path) -> Result<String, DaemonError> {
+    let failed = |source| DaemonError::read(path, source);
+    let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+    let (mut hasher, mut buffer) = (blake3::Hasher::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer).await.map_err(failed)? {
+            0 => return Ok(hasher.finalize().to_hex().to_string()),
+            read => hasher.update(&buffer[..read]),
+        };
+    }
+}
+
+fn base_of(file: &TaskFile) -> Option<Sha> {
+    file.base_commit.as_deref().and_then(Sha::parse)
+}
+
+fn change(change: &makima_git::FileChange) -> FileChange {
+    let (path, path_bytes) = name(&change.path);
+    FileChange {
+        path,
+        path_bytes,
+        action: match change.action {
+            Action::Added => FileAction::Added,
+            Action::Modified => FileAction::Modified,
+            Action::Deleted => FileAction::Deleted,
+            Action::Renamed => FileAction::Renamed,
+        },
+        old_path: change.old_path.as_deref().map(|old| String::from_utf8_lossy(old).into_owned()),
+        additions: change.lines_added,
+        deletions: change.lines_removed,
+        binary: change.binary,
+    }
+}
+
+fn not_held(file: &makima_git::NotHeld) -> NotHeld {
+    let reason = match file.reason {
+        GitReason::NestedRepository => NotHeldReason::NestedRepository,
+        GitReason::TooLarge => NotHeldReason::TooLarge,
+        GitReason::Unreadable => NotHeldReason::Unreadable,
+        GitReason::InvalidName => NotHeldReason::InvalidName,
+    };
+    NotHeld { path: String::from_utf8_lossy(&file.path).into_owned(), reason }
+}
+
+/// A name as text, and its bytes where it is none.
+fn name(bytes: &[u8]) -> (String, Option<String>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), None),
+        Err(_) => (String::from_utf8_lossy(bytes).into_owned(), Some(STANDARD.encode(bytes))),
+    }
+}
