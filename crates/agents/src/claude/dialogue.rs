@@ -500,8 +500,9 @@ impl Dialogue for Talk {
         for input in inputs {
             let at = self.clock.now();
             let message = Message::said(input.id, MessageRole::User, input.content.as_str(), at);
-            self.tell(message, &[input.id.to_string()]);
+            self.tell(message, &[]);
         }
+        self.mirror.says(inputs.iter().map(|input| input.id));
         for (place, input) in inputs.iter().enumerate() {
             let mut line = json!({
                 "type": "user",

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Sorts mirrored lines to messages.
 ///
-/// A line that holds a message, or a part of one, belongs to it; one that hangs on another line to the message of that; any other
-/// to the message before. Lines wait, in order, while the message of the first of them isn't complete.
+/// A line that holds a message, or a part of one, belongs to it, any other to the message before. Lines wait, in order, while the
+/// message of the first of them isn't complete.
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
     /// By the model's id of a message, the id of a tool call, or the uuid of a line.
@@ -19,14 +19,17 @@ pub(super) struct Mirror {
     waiting: VecDeque<Line>,
     /// The message that the last line belonged to.
     at: Option<MessageId>,
+    /// The first of what was said to the program last, until its own line comes.
+    said: Option<MessageId>,
 }
 
 #[derive(Debug)]
 struct Line {
     native: NativeLine,
-    parent: Option<String>,
     /// What of `belongs` it stands for.
     holds: Option<String>,
+    /// Whether it tells that something was said, which stands before what was.
+    announces: bool,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +68,15 @@ struct ResultHead {
 }
 
 impl Mirror {
+    /// Messages that are said to the program, as one turn.
+    pub(super) fn says(&mut self, messages: impl Iterator<Item = MessageId>) {
+        self.said = None;
+        for message in messages {
+            self.said.get_or_insert(message);
+            self.known(&message.to_string(), message);
+        }
+    }
+
     /// A message of the conversation that is known by `name`: what waited for it may go out.
     pub(super) fn known(&mut self, name: &str, message: MessageId) {
         self.expected.remove(name);
@@ -97,8 +109,9 @@ impl Mirror {
         for entry in entries {
             let head = head(entry);
             let holds = head.holds();
-            let EntryHead { uuid, parent_uuid: parent, .. } = head;
-            self.waiting.push_back(Line { native: native(entry, uuid), parent, holds });
+            let announces = head.kind.as_deref() == Some("queue-operation");
+            let native = native(entry, head.uuid);
+            self.waiting.push_back(Line { native, holds, announces });
         }
         Some(self.sorted(false))
     }
@@ -116,11 +129,10 @@ impl Mirror {
                 self.waiting.push_front(line);
                 break;
             }
-            let hung = || line.parent.as_ref().and_then(|parent| self.belongs.get(parent));
-            let to = own.or(held).or_else(hung).copied().or(self.at);
-            if let (Some(uuid), Some(to)) = (&line.native.uuid, to) {
-                self.belongs.insert(uuid.clone(), to);
-            }
+            let before = self.said.filter(|_| line.announces).or(self.at);
+            let to = own.or(held).copied().or(before);
+            // Its own line is there: what is announced now is something else.
+            self.said = self.said.filter(|said| Some(said) != own);
             self.at = to;
             match records.last_mut() {
                 Some(Record::Native { message, lines, .. }) if *message == to => lines.push(line.native),
@@ -193,7 +205,7 @@ mod tests {
         let clock = Clock::system();
         let (said, answer): (MessageId, MessageId) = (clock.new_id(), clock.new_id());
         let mut mirror = Mirror::default();
-        mirror.known(&said.to_string(), said);
+        mirror.says([said].into_iter());
         mirror.expect("msg_1");
         let records = mirror
             .read(&line(&[
