@@ -147,23 +147,39 @@ impl WeakApp {
 
 /// Which connection of this replica speaks for each daemon: the newest.
 #[derive(Debug, Default)]
-pub(crate) struct Connections(Mutex<HashMap<DaemonId, CancellationToken>>);
+pub(crate) struct Connections(Mutex<HashMap<(OwnerId, DaemonId), Voice>>);
+
+/// A connection's right to speak for its daemon.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Voice {
+    /// Cancelled when a newer connection has it.
+    pub(crate) lost: CancellationToken,
+    /// Held while commands are claimed: what a connection claimed after it had lost its voice would reach nobody.
+    pub(crate) claiming: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl Connections {
-    /// The caller's connection speaks for the daemon now; the one before is told to end. The token tells the caller the same.
-    pub(crate) fn take(&self, daemon: DaemonId) -> CancellationToken {
-        let token = CancellationToken::new();
-        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = connections.insert(daemon, token.clone()) {
-            before.cancel();
+    /// The caller's connection speaks for the daemon from now on, and the one before claims no command any more.
+    pub(crate) async fn take(&self, owner: OwnerId, daemon: DaemonId) -> Voice {
+        let (voice, before) = {
+            let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = connections.remove(&(owner, daemon));
+            let claiming = before.as_ref().map(|before| before.claiming.clone()).unwrap_or_default();
+            let voice = Voice { lost: CancellationToken::new(), claiming };
+            connections.insert((owner, daemon), voice.clone());
+            (voice, before)
+        };
+        if let Some(before) = before {
+            before.lost.cancel();
+            drop(before.claiming.lock().await);
         }
-        token
+        voice
     }
 
     /// Tells all to end: the server stops.
     pub(crate) fn end_all(&self) {
-        for (_, token) in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain() {
-            token.cancel();
+        for (_, voice) in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+            voice.lost.cancel();
         }
     }
 }

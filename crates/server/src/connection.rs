@@ -5,7 +5,7 @@
 
 use crate::{
     App,
-    app::{Hearing, KnownRuns},
+    app::{Hearing, KnownRuns, Voice},
     caller::Caller,
     ingest::{IngestError, Job, What},
 };
@@ -67,8 +67,8 @@ pub(crate) async fn serve(app: App, caller: Caller, socket: WebSocket) {
     });
 
     match greet(&app, caller, &mut stream, &out).await {
-        Ok(daemon) => {
-            let ending = attend(&app, caller.owner, daemon, &mut stream, &out).await;
+        Ok((daemon, voice)) => {
+            let ending = attend(&app, (caller.owner, daemon), &voice, &mut stream, &out).await;
             match ending {
                 Ending::Store(_) | Ending::Ingest | Ending::Runs(_) | Ending::Broken(_) => {
                     tracing::warn!(%daemon, "connection ended: {}", crate::error::chain(Some(&ending)));
@@ -94,12 +94,14 @@ async fn greet(
     caller: Caller,
     stream: &mut SplitStream<WebSocket>,
     out: &mpsc::Sender<ToDaemon>,
-) -> Result<DaemonId, Ending> {
+) -> Result<(DaemonId, Voice), Ending> {
     let frame = timeout(HELLO_WITHIN, next(stream)).await.map_err(|_| Ending::Silent(HELLO_WITHIN))??;
     let FromDaemon::Hello(hello) = frame else {
         return Err(Ending::Refused("the first frame must be a hello".to_owned()));
     };
     check(&hello)?;
+    // Before commands are queued again: the connection before must not claim them.
+    let voice = app.connections().take(caller.owner, hello.daemon).await;
     let known = match app.hear_hello(caller, &hello).await? {
         Hearing::Taken(known) => known,
         Hearing::AnothersDaemon => {
@@ -112,7 +114,7 @@ async fn greet(
     let heartbeat_seconds = app.settings().heartbeat.as_secs();
     let _ = out.send(ToDaemon::Welcome { heartbeat_seconds, runs: known }).await;
     tracing::info!(daemon = %hello.daemon, name = hello.name, "daemon connected");
-    Ok(hello.daemon)
+    Ok((hello.daemon, voice))
 }
 
 fn check(hello: &Hello) -> Result<(), Ending> {
@@ -137,25 +139,24 @@ fn check(hello: &Hello) -> Result<(), Ending> {
 
 async fn attend(
     app: &App,
-    owner: OwnerId,
-    daemon: DaemonId,
+    (owner, daemon): (OwnerId, DaemonId),
+    voice: &Voice,
     stream: &mut SplitStream<WebSocket>,
     out: &mpsc::Sender<ToDaemon>,
 ) -> Ending {
-    let replaced = app.connections().take(daemon);
     let mut wakes = app.db().wakeups();
     let failed = Arc::new(tokio::sync::Notify::new());
     let patience = app.settings().silence;
     let mut heard = Instant::now();
     let mut known = KnownRuns::default();
-    if let Err(error) = send_commands(app, owner, daemon, out).await {
+    if let Err(error) = send_commands(app, (owner, daemon), voice, out).await {
         return error;
     }
     // Only now that the daemon's own runs are known again can new ones be counted right.
     app.place_soon(owner);
     loop {
         tokio::select! {
-            () = replaced.cancelled() => return Ending::Replaced,
+            () = voice.lost.cancelled() => return Ending::Replaced,
             () = failed.notified() => return Ending::Ingest,
             () = tokio::time::sleep_until(heard + patience) => return Ending::Silent(patience),
             frame = next(stream) => {
@@ -185,7 +186,7 @@ async fn attend(
             wake = wakes.recv() => match wake {
                 Ok(Wake::Commands(of)) if of != daemon => {}
                 Ok(Wake::Commands(_) | Wake::Lagged) | Err(RecvError::Lagged(_)) => {
-                    if let Err(error) = send_commands(app, owner, daemon, out).await {
+                    if let Err(error) = send_commands(app, (owner, daemon), voice, out).await {
                         return error;
                     }
                 }
@@ -193,7 +194,7 @@ async fn attend(
                 Err(RecvError::Closed) => return Ending::Closed,
             },
             () = tokio::time::sleep(LOOK_AGAIN) => {
-                if let Err(error) = send_commands(app, owner, daemon, out).await {
+                if let Err(error) = send_commands(app, (owner, daemon), voice, out).await {
                     return error;
                 }
             }
@@ -204,10 +205,14 @@ async fn attend(
 /// Sends what is queued for the daemon.
 async fn send_commands(
     app: &App,
-    owner: OwnerId,
-    daemon: DaemonId,
+    (owner, daemon): (OwnerId, DaemonId),
+    voice: &Voice,
     out: &mpsc::Sender<ToDaemon>,
 ) -> Result<(), Ending> {
+    let _claiming = voice.claiming.lock().await;
+    if voice.lost.is_cancelled() {
+        return Err(Ending::Replaced);
+    }
     for (id, command) in app.claim_commands(owner, daemon).await? {
         if out.send(ToDaemon::Command { id, command }).await.is_err() {
             return Err(Ending::Closed);

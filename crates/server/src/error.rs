@@ -124,12 +124,9 @@ pub(crate) async fn answer_errors(clock: Clock, request: Request, next: Next) ->
     let id = clock.new_id::<makima_model::EventId>().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
-    let error = match response.extensions_mut().remove::<ApiError>() {
-        Some(error) => Some(error),
-        None => foreign(&response),
-    };
+    let error = response.extensions_mut().remove::<ApiError>().or_else(|| foreign(&response));
     if let Some(error) = error {
-        let status = error.status();
+        let status = response.status();
         if status.is_server_error() {
             let chain = chain(error.source.as_deref().map(|source| source as &dyn Error));
             tracing::error!(request = %id, %method, path, code = ?error.code, "{}: {chain}", error.message);

@@ -95,12 +95,13 @@ impl App {
             outcome: None,
             reason: None,
         };
-        runs::insert(tx, &run).await?;
-        tasks::placed(tx, task.owner, task.id, run.number, daemon, now).await?;
-        task.run_number = run.number;
         let phase = phase_of(tx, task).await?;
         let change = TaskChange { clock: self.clock(), run_number: run.number, phase };
-        change.become_status(tx, task, TaskStatus::Starting, None).await?;
+        if !change.become_status(tx, task, TaskStatus::Starting, None).await? {
+            return Ok(());
+        }
+        runs::insert(tx, &run).await?;
+        tasks::placed(tx, task.owner, task.id, run.number, (daemon, &agent), now).await?;
 
         let last = checkpoints::latest(tx, task.owner, task.id).await?;
         let start = StartRun {

@@ -285,9 +285,11 @@ impl<'a> Batch<'a> {
         };
         self.status(open, status, end.reason.clone()).await?;
         self.place = true;
-        // What was said to the agent while it ended is not lost: it begins the next run.
+        // What was said to the agent while it ended is not lost: it begins the next run. What the run was started with and
+        // did not take doesn't, or a run that takes nothing would be started for ever.
         let unheard = inbox::undelivered(&mut self.tx, self.owner, open.task.id).await?;
-        if end.outcome == RunOutcome::Completed && !unheard.is_empty() {
+        let while_it_ran = unheard.iter().any(|message| message.created_at > open.run.started_at);
+        if end.outcome == RunOutcome::Completed && while_it_ran {
             tasks::set_wanted(&mut self.tx, self.owner, open.task.id, true, at).await?;
             self.status(open, TaskStatus::Pending, None).await?;
         }

@@ -4,7 +4,7 @@
 use super::{Task, tasks};
 use crate::{
     StoreError, Tx,
-    columns::{At, all, json_of, maybe_text},
+    columns::{At, all, json_of, maybe_text, text},
     db::{affected, on},
     error::Act,
     statements::statements,
@@ -23,8 +23,8 @@ statements! {
     SET_OUT_OF_REACH = "UPDATE tasks SET out_of_reach = $3 WHERE id = $1 AND owner_id = $2";
     PLACEABLE = tasks!("owner_id = $1 AND status = 'pending' AND wanted ORDER BY created_at, id");
     OWNERS = "SELECT DISTINCT owner_id FROM tasks WHERE status = 'pending' AND wanted ORDER BY owner_id";
-    PLACED = "UPDATE tasks SET status = 'starting', status_reason = NULL, daemon_id = $3, run_number = $4, \
-        updated_at = $5, completed_at = NULL WHERE id = $1 AND owner_id = $2 AND status = 'pending'";
+    PLACED = "UPDATE tasks SET daemon_id = $3, run_number = $4, agent = $5, updated_at = $6, completed_at = NULL \
+        WHERE id = $1 AND owner_id = $2";
 }
 
 /// Changes a task's status, if it still is `from`, and says whether it did. Whether the one may follow the other is the
@@ -128,24 +128,25 @@ pub async fn owners_with_placeable(tx: &mut Tx) -> Result<Vec<OwnerId>, StoreErr
     Ok(owners.act("list who has tasks that wait")?.into_iter().map(OwnerId::from).collect())
 }
 
-/// A pending task is starting: its run `run_number` is on `daemon`. Whether it still was pending.
+/// The task's newest run: its number, where it is and which agent it starts. That is the task's agent from then on.
 pub async fn placed(
     tx: &mut Tx,
     owner: OwnerId,
     id: TaskId,
     run_number: i64,
-    daemon: DaemonId,
+    (daemon, agent): (DaemonId, &str),
     at: Timestamp,
-) -> Result<bool, StoreError> {
-    let placed = on!(tx, |c| sqlx::query(PLACED)
+) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(PLACED)
         .bind(id.uuid())
         .bind(owner.uuid())
         .bind(daemon.uuid())
         .bind(run_number)
+        .bind(text(agent))
         .bind(At(at))
         .execute(c)
         .await
         .map(affected))
     .act("place a task")?;
-    Ok(placed > 0)
+    Ok(())
 }

@@ -1,0 +1,323 @@
+//! A server in the test's own process on a database of its own, and a daemon that does what the test says.
+
+use futures::{Stream, StreamExt};
+use makima_client::{
+    Client, FeedEvent,
+    daemon::{DaemonClient, FrameReceiver, FrameSender, Heard},
+};
+use makima_model::{
+    AgentInfo, Clock, DaemonId, Entry, Message, MessageId, MessageRole, Record, RunEnd, RunId, RunOutcome,
+    Timestamp, TurnEnd, TurnOutcome, Usage,
+};
+use makima_server::{Server, ServerConfig, Settings};
+use makima_store::Db;
+use makima_testkit::TestDatabase;
+use makima_wire::{
+    CreateTask, Task,
+    frame::{
+        Command, CommandOutcome, CommandResult, FromDaemon, Hello, KnownRun, PROTOCOL, RepositorySeen,
+        StartRun, ToDaemon,
+    },
+};
+use std::{collections::VecDeque, time::Duration};
+use tempfile::TempDir;
+
+/// How long a condition may take to come true before the test has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+pub(crate) struct Lab {
+    pub(crate) server: Server,
+    pub(crate) client: Client,
+    pub(crate) key: String,
+    pub(crate) clock: Clock,
+    folder: TempDir,
+    _database: Option<TestDatabase>,
+}
+
+impl Lab {
+    pub(crate) async fn new(engine: Engine) -> Self {
+        Self::with(engine, Settings::default()).await
+    }
+
+    pub(crate) async fn with(engine: Engine, settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, database) = match engine {
+            Engine::Sqlite => (format!("sqlite:{}", folder.path().join("makima.db").display()), None),
+            Engine::Postgres => {
+                let database = TestDatabase::create();
+                (database.url(), Some(database))
+            }
+        };
+        let clock = Clock::system();
+        let server = Server::start(ServerConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            db: Db::open(&url).await.unwrap(),
+            blobs: folder.path().join("blobs"),
+            clock: clock.clone(),
+            version: "test".to_owned(),
+            settings,
+        })
+        .await
+        .unwrap();
+        let key = server.app().create_user("ada").await.unwrap().api_key;
+        let client = Client::new(&format!("http://{}", server.address()), Some(key.clone())).unwrap();
+        Self { server, client, key, clock, folder, _database: database }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// A client of another owner.
+    pub(crate) async fn stranger(&self) -> Client {
+        let key = self.server.app().create_user("eve").await.unwrap().api_key;
+        Client::new(&self.url(), Some(key)).unwrap()
+    }
+
+    pub(crate) fn client_with(&self, key: Option<&str>) -> Client {
+        Client::new(&self.url(), key.map(str::to_owned)).unwrap()
+    }
+
+    pub(crate) async fn daemon(&self) -> LabDaemon {
+        LabDaemon::connect(self, self.clock.new_id(), &[]).await
+    }
+
+    pub(crate) async fn task(&self, plan: &str) -> Task {
+        let task = CreateTask {
+            plan: plan.into(),
+            repository: Some("/srv/project".into()),
+            ..CreateTask::default()
+        };
+        self.client.create_task(&task).await.unwrap()
+    }
+
+    /// The task, once `is_so` of it.
+    pub(crate) async fn until(&self, task: &Task, is_so: impl Fn(&Task) -> bool) -> Task {
+        let looking = async {
+            loop {
+                let now = self.client.task(task.id).await.unwrap();
+                if is_so(&now) {
+                    return now;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, looking).await {
+            Ok(task) => task,
+            Err(_) => panic!("the task never came to it: {:#?}", self.client.task(task.id).await),
+        }
+    }
+}
+
+/// A daemon's connection, driven by the test. It answers looks for repositories by itself.
+pub(crate) struct LabDaemon {
+    pub(crate) id: DaemonId,
+    pub(crate) known: Vec<KnownRun>,
+    sender: FrameSender,
+    receiver: FrameReceiver,
+    commands: VecDeque<(makima_model::CommandId, Command)>,
+    clock: Clock,
+}
+
+impl LabDaemon {
+    pub(crate) async fn connect(lab: &Lab, id: DaemonId, runs: &[RunId]) -> Self {
+        let hello = Hello {
+            protocol: PROTOCOL,
+            daemon: id,
+            name: "desk".into(),
+            hostname: "desk.local".into(),
+            version: "test".into(),
+            agents: vec![AgentInfo { name: "scripted".into(), version: None, default: true }],
+            max_concurrent_tasks: 1,
+            runs: runs.to_vec(),
+        };
+        Self::greet(lab, hello).await.unwrap()
+    }
+
+    /// Says hello; the server's words if it says no.
+    pub(crate) async fn greet(lab: &Lab, hello: Hello) -> Result<Self, String> {
+        let client = DaemonClient::new(&lab.url(), &lab.key).unwrap();
+        let (mut sender, mut receiver) = client.connect().await.unwrap();
+        let id = hello.daemon;
+        sender.send(&FromDaemon::Hello(hello)).await.unwrap();
+        match next(&mut receiver).await {
+            Some(ToDaemon::Welcome { runs: known, .. }) => {
+                Ok(Self { id, known, sender, receiver, commands: VecDeque::new(), clock: lab.clock.clone() })
+            }
+            Some(ToDaemon::Refused { message }) => Err(message),
+            other => panic!("no welcome but {other:?}"),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, frame: FromDaemon) {
+        self.sender.send(&frame).await.unwrap();
+    }
+
+    /// The next look for a repository, for the test to answer.
+    pub(crate) async fn look(&mut self) -> makima_model::CommandId {
+        loop {
+            match next(&mut self.receiver).await.expect("the server ended the connection") {
+                ToDaemon::Command { id, command: Command::CheckRepository { .. } } => return id,
+                ToDaemon::Command { id, command } => self.commands.push_back((id, command)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next frame that is neither a look for a repository nor a settlement. `None`: the server ended the connection.
+    pub(crate) async fn frame(&mut self) -> Option<ToDaemon> {
+        loop {
+            match next(&mut self.receiver).await? {
+                ToDaemon::Command { id, command: Command::CheckRepository { .. } } => {
+                    let seen = RepositorySeen {
+                        base_branch: "main".into(),
+                        base_commit: Some("1".repeat(40)),
+                        uncommitted_files: None,
+                    };
+                    self.finish(id, CommandOutcome::Done(CommandResult::Repository(seen))).await;
+                }
+                ToDaemon::Settled { .. } => {}
+                frame => return Some(frame),
+            }
+        }
+    }
+
+    /// The next command; acknowledgements of entries are passed over.
+    pub(crate) async fn command(&mut self) -> (makima_model::CommandId, Command) {
+        loop {
+            if let Some(command) = self.commands.pop_front() {
+                return command;
+            }
+            match self.frame().await {
+                Some(ToDaemon::Command { id, command }) => self.commands.push_back((id, command)),
+                Some(_) => {}
+                None => panic!("the server ended the connection"),
+            }
+        }
+    }
+
+    pub(crate) async fn finish(&mut self, command: makima_model::CommandId, outcome: CommandOutcome) {
+        self.send(FromDaemon::Finished { command, outcome }).await;
+    }
+
+    /// Takes the next start of a run.
+    pub(crate) async fn start(&mut self) -> StartRun {
+        let (id, command) = self.command().await;
+        let Command::StartRun(start) = command else { panic!("no start but {command:?}") };
+        self.send(FromDaemon::Acknowledged { command: id }).await;
+        self.finish(id, CommandOutcome::Done(CommandResult::Done)).await;
+        *start
+    }
+
+    /// Sends entries from number `from` on and waits until they are durable.
+    pub(crate) async fn tell(&mut self, run: RunId, from: u64, records: Vec<Record>) {
+        let last = from + records.len() as u64 - 1;
+        self.post(run, from, records).await;
+        loop {
+            match self.frame().await {
+                Some(ToDaemon::Ack { run: of, n }) if of == run && n == last => return,
+                Some(ToDaemon::Command { id, command }) => self.commands.push_back((id, command)),
+                Some(_) => {}
+                None => panic!("the server ended the connection"),
+            }
+        }
+    }
+
+    /// Sends entries without waiting.
+    pub(crate) async fn post(&mut self, run: RunId, from: u64, records: Vec<Record>) {
+        let at = self.clock.now();
+        let entries = (from..).zip(records).map(|(n, record)| Entry { n, at, record }).collect();
+        self.send(FromDaemon::Entries { run, entries }).await;
+    }
+
+    /// A daemon that answers looks for repositories while the test does something else.
+    pub(crate) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                frame = self.frame() => match frame {
+                    Some(ToDaemon::Command { id, command }) => self.commands.push_back((id, command)),
+                    Some(_) => {}
+                    None => panic!("the server ended the connection"),
+                },
+            }
+        }
+    }
+}
+
+/// The next frame. `None`: the server ended the connection.
+async fn next(receiver: &mut FrameReceiver) -> Option<ToDaemon> {
+    loop {
+        match tokio::time::timeout(PATIENCE, receiver.next()).await.expect("no frame came")? {
+            Ok(Heard::Frame(frame)) => return Some(*frame),
+            Ok(Heard::Life) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The records with which every run begins.
+pub(crate) fn begun(task: &Task) -> Vec<Record> {
+    vec![
+        Record::Prepared {
+            worktree_path: format!("/srv/worktrees/{}", task.id),
+            branch_name: task.branch_name.clone(),
+            base_branch: "main".into(),
+            base_commit: "1".repeat(40),
+        },
+        Record::Spawned { pid: 4711 },
+        Record::Session {
+            session_id: "session-1".into(),
+            version: Some("1.0".into()),
+            model: Some("m".into()),
+        },
+    ]
+}
+
+pub(crate) fn said(clock: &Clock, role: MessageRole, text: &str) -> Record {
+    Record::Message { message: Message::said(clock.new_id(), role, text, clock.now()) }
+}
+
+pub(crate) fn heard(id: MessageId, at: Timestamp, text: &str) -> Record {
+    Record::Message { message: Message::said(id, MessageRole::User, text, at) }
+}
+
+pub(crate) fn turn(cost: f64) -> Record {
+    Record::TurnEnded(TurnEnd {
+        turn: 1,
+        outcome: TurnOutcome::Completed,
+        usage: Usage { input_tokens: 100, output_tokens: 20, ..Usage::default() },
+        cost_usd: Some(cost),
+        duration_ms: 5,
+        tools: [("Write".to_owned(), 1)].into(),
+        failure: None,
+    })
+}
+
+pub(crate) fn ended(outcome: RunOutcome) -> Record {
+    Record::Ended(RunEnd { outcome, reason: None, failure: None })
+}
+
+/// The next `count` events of a feed.
+pub(crate) async fn take(
+    feed: &mut (impl Stream<Item = Result<FeedEvent, makima_client::ClientError>> + Unpin),
+    count: usize,
+) -> Vec<FeedEvent> {
+    let mut events = Vec::new();
+    while events.len() < count {
+        let next = tokio::time::timeout(PATIENCE, feed.next()).await.expect("no event came");
+        events.push(next.expect("the feed ended").unwrap());
+    }
+    events
+}

@@ -1,0 +1,34 @@
+//! The server as its clients and daemons see it, on both engines.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod lab;
+
+mod conversations;
+mod feed;
+mod refusals;
+mod runs;
+
+/// One test a scenario and engine.
+macro_rules! on_both {
+    ($($(#[$attribute:meta])* async fn $name:ident($engine:ident) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            async fn scenario($engine: $crate::lab::Engine) $body
+
+            $(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                scenario($crate::lab::Engine::Sqlite).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                scenario($crate::lab::Engine::Postgres).await;
+            }
+        }
+    )*};
+}
+pub(crate) use on_both;
