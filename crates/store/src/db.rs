@@ -203,3 +203,35 @@ fn migrate(known: &Migrator, result: Result<(), MigrateError>) -> Result<(), Sto
         source => StoreError::Migrate { source },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use makima_testkit::TestDatabase;
+
+    async fn setting(db: &Db, text: &'static str) -> String {
+        let mut tx = db.begin().await.unwrap();
+        on!(tx, |c| sqlx::query_scalar(text).fetch_one(c).await).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_sqlite_database_survives_a_machine_that_loses_power() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}/makima.db", folder.path().display())).await.unwrap();
+        for (name, value) in [
+            ("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous", "2"),
+            ("SELECT journal_mode FROM pragma_journal_mode", "wal"),
+            ("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys", "1"),
+        ] {
+            assert_eq!(setting(&db, name).await, value, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn postgres_ends_a_transaction_that_idles() {
+        let database = TestDatabase::create();
+        let db = Db::open(&database.url()).await.unwrap();
+        let limit = setting(&db, "SELECT current_setting('idle_in_transaction_session_timeout')").await;
+        assert_eq!(limit, "1min");
+    }
+}

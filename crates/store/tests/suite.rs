@@ -6,5 +6,17 @@ mod lab;
 
 #[path = "suite/accounts.rs"]
 mod accounts;
+#[path = "suite/concurrency.rs"]
+mod concurrency;
+#[path = "suite/conversations.rs"]
+mod conversations;
+#[path = "suite/events.rs"]
+mod events;
+#[path = "suite/runs.rs"]
+mod runs;
 #[path = "suite/schema.rs"]
 mod schema;
+#[path = "suite/tasks.rs"]
+mod tasks;
+#[path = "suite/tree.rs"]
+mod tree;

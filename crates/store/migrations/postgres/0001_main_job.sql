@@ -220,7 +220,7 @@ CREATE TABLE task_checkpoints (
     patch_bytes BIGINT,
     branch_id UUID NOT NULL REFERENCES conversation_branches (id),
     message_count BIGINT NOT NULL,
-    conversation_snapshot_id UUID REFERENCES conversation_snapshots (id) ON DELETE SET NULL,
+    conversation_snapshot_id UUID REFERENCES conversation_snapshots (id) ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
     created_at TIMESTAMPTZ NOT NULL,
     UNIQUE (task_id, checkpoint_number)
 );

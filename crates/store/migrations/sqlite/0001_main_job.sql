@@ -235,7 +235,7 @@ CREATE TABLE task_checkpoints (
     patch_bytes INTEGER,
     branch_id BLOB NOT NULL REFERENCES conversation_branches (id),
     message_count INTEGER NOT NULL,
-    conversation_snapshot_id BLOB REFERENCES conversation_snapshots (id) ON DELETE SET NULL,
+    conversation_snapshot_id BLOB REFERENCES conversation_snapshots (id) ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
     created_at TEXT NOT NULL,
     UNIQUE (task_id, checkpoint_number)
 ) STRICT;
