@@ -14,6 +14,7 @@ mod git;
 mod inspect;
 mod invocation;
 mod names;
+mod new_repository;
 mod person;
 mod publish;
 mod scan;

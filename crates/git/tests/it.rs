@@ -20,6 +20,8 @@ mod environments;
 mod hostile;
 #[path = "it/naive.rs"]
 mod naive;
+#[path = "it/new_repository.rs"]
+mod new_repository;
 #[path = "it/odd_worktrees.rs"]
 mod odd_worktrees;
 #[path = "it/publishing.rs"]

@@ -235,7 +235,7 @@ impl<'a> Batch<'a> {
             Record::Checkpoint(made) => self.checkpoint(open, at, made).await?,
             Record::Unchanged { .. } => self.snapshot(open, at).await?,
             Record::CheckpointFailed { turn, message } => {
-                let data = json!({ "turn": turn, "error": message });
+                let data = json!({ "turn": turn, "message": message });
                 self.event(open, at, TaskEventKind::Checkpoint, data);
             }
             Record::Published { published } => {
