@@ -1,5 +1,7 @@
 //! What the store promises, on both engines: every test here runs on SQLite and on PostgreSQL.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails here fails its test, and says where")]
+
 #[macro_use]
 #[path = "suite/lab.rs"]
 mod lab;

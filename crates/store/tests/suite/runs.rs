@@ -43,7 +43,7 @@ on_both_engines! {
         assert_eq!(runs::get(&mut tx, owner, run.id).await.unwrap().as_ref(), Some(&run));
         assert_eq!(runs::live_of_task(&mut tx, owner, task.id).await.unwrap().as_ref(), Some(&run));
         assert_eq!(runs::latest_of_task(&mut tx, owner, task.id).await.unwrap().as_ref(), Some(&run));
-        assert_eq!(runs::live_of_daemon(&mut tx, owner, daemon).await.unwrap(), [run.clone()]);
+        assert_eq!(runs::live_of_daemon(&mut tx, owner, daemon).await.unwrap(), std::slice::from_ref(&run));
         assert_eq!(runs::get(&mut tx, other, run.id).await.unwrap(), None);
         assert_eq!(runs::live_of_task(&mut tx, other, task.id).await.unwrap(), None);
         assert_eq!(runs::live_of_daemon(&mut tx, other, daemon).await.unwrap(), []);

@@ -27,18 +27,21 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A conversation in the database, and its copy: each message with the lines of the agent's record.
+/// Messages, each with the lines of the agent's record.
+type Copied = Vec<(Message, Vec<NativeLine>)>;
+
+/// A conversation in the database, and its copy.
 struct Conversation {
     task: Task,
     branch: Branch,
-    copy: Vec<(Message, Vec<NativeLine>)>,
+    copy: Copied,
 }
 
 struct Tree<'a> {
     lab: &'a Lab,
     owner: OwnerId,
     conversations: Vec<Conversation>,
-    snapshots: Vec<(Snapshot, Vec<(Message, Vec<NativeLine>)>)>,
+    snapshots: Vec<(Snapshot, Copied)>,
 }
 
 impl<'a> Tree<'a> {
