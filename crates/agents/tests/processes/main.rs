@@ -3,5 +3,6 @@
 // Helpers of tests: what fails in them fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod claude;
 mod host;
 mod scripted;
