@@ -178,3 +178,120 @@ impl Agent for Claude {
         Box::new(Talk::new(clock))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Resume;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn claude() -> Claude {
+        Claude {
+            name: "claude".to_owned(),
+            command: vec!["claude".to_owned()],
+            environment: Environment::new(),
+            permission_mode: PermissionMode::Bypass,
+        }
+    }
+
+    fn launch() -> Launch {
+        let id = "01932f4e-7b1c-7cc3-98c4-dc0c0c07398f";
+        Launch {
+            run: id.parse().unwrap(),
+            task: id.parse().unwrap(),
+            contract: None,
+            worktree: "/worktree".into(),
+            folder: "/run".into(),
+            permission_mode: PermissionMode::Bypass,
+            resume: None,
+            trusted: false,
+            root: false,
+            instructions: Some("Use tabs.".to_owned()),
+            environment: Environment::new(),
+            variables: Environment::new(),
+        }
+    }
+
+    fn arguments(launch: &Launch) -> String {
+        claude().launch(launch).unwrap().command.join(" ")
+    }
+
+    #[test]
+    fn a_first_run_begins_a_session_of_its_own_and_leaves_the_repositorys_settings_alone() {
+        let program = claude().launch(&launch()).unwrap();
+        insta::assert_snapshot!(program.command.join("\n"));
+        assert_eq!(program.files[0].contents, b"Use tabs.");
+    }
+
+    #[test]
+    fn a_trusted_repository_speaks_for_itself() {
+        let program = claude().launch(&Launch { trusted: true, ..launch() }).unwrap();
+        assert!(!program.command.contains(&"--strict-mcp-config".to_owned()));
+        assert_eq!(program.files, []);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_resumes_by_path() {
+        let resume = Resume { session_id: "s".to_owned(), file: "/run/session/s.jsonl".into() };
+        let arguments = arguments(&Launch { resume: Some(resume), ..launch() });
+        assert!(arguments.contains("--resume /run/session/s.jsonl"), "{arguments}");
+        assert!(!arguments.contains("--session-id"), "{arguments}");
+    }
+
+    #[test]
+    fn each_permission_mode_has_its_words() {
+        for (mode, words) in [
+            (PermissionMode::Bypass, "stdio --dangerously-skip-permissions --"),
+            (PermissionMode::AcceptEdits, "stdio --permission-mode acceptEdits --"),
+            (PermissionMode::Ask, "stdio --permission-mode default --"),
+        ] {
+            let arguments = arguments(&Launch { permission_mode: mode, ..launch() });
+            assert!(arguments.contains(words), "{arguments}");
+        }
+    }
+
+    #[test]
+    fn the_users_own_login_is_used_unless_credentials_come_by_environment() {
+        let folder = |variables: &[(&str, &str)]| {
+            let launch = Launch { environment: environment(variables), ..launch() };
+            claude().launch(&launch).unwrap().environment.get("CLAUDE_CONFIG_DIR").cloned()
+        };
+        assert_eq!(folder(&[]), None);
+        assert_eq!(folder(&[("CLAUDE_CONFIG_DIR", "/theirs")]).as_deref(), Some("/theirs"));
+        assert_eq!(folder(&[("ANTHROPIC_API_KEY", "k")]).as_deref(), Some("/run/claude"));
+        assert_eq!(
+            folder(&[("CLAUDE_CODE_OAUTH_TOKEN", "t"), ("CLAUDE_CONFIG_DIR", "/theirs")]).as_deref(),
+            Some("/run/claude")
+        );
+    }
+
+    #[test]
+    fn a_clouds_credentials_go_only_where_that_cloud_is_used() {
+        let given = |variables: &[(&str, &str)]| {
+            let launch = Launch { environment: environment(variables), ..launch() };
+            claude().launch(&launch).unwrap().environment.contains_key("AWS_SECRET_ACCESS_KEY")
+        };
+        assert!(!given(&[("AWS_SECRET_ACCESS_KEY", "s")]));
+        assert!(given(&[("AWS_SECRET_ACCESS_KEY", "s"), ("CLAUDE_CODE_USE_BEDROCK", "1")]));
+    }
+
+    #[test]
+    fn what_is_configured_goes_before_what_is_inherited_and_our_own_before_both() {
+        let mut claude = claude();
+        claude.environment = environment(&[("ANTHROPIC_MODEL", "ours"), ("MAKIMA_RUN_ID", "forged")]);
+        let environment = environment(&[("ANTHROPIC_MODEL", "theirs"), ("MAKIMA_API_KEY", "secret")]);
+        let environment = claude.launch(&Launch { environment, ..launch() }).unwrap().environment;
+        assert_eq!(environment["ANTHROPIC_MODEL"], "ours");
+        assert_eq!(environment["MAKIMA_RUN_ID"], "01932f4e-7b1c-7cc3-98c4-dc0c0c07398f");
+        assert!(!environment.contains_key("MAKIMA_API_KEY"));
+    }
+
+    #[test]
+    fn a_session_id_leads_nowhere_else() {
+        let path = claude().session_path(Path::new("/run"), "../../etc/passwd");
+        assert_eq!(path, Path::new("/run/session/______etc_passwd.jsonl"));
+    }
+}

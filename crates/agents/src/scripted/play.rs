@@ -1,18 +1,25 @@
 //! The scripted agent's program.
 
+mod error;
+mod options;
+mod questions;
+
+pub use error::PlayError;
+
+use self::options::Options;
 use super::{
     history::{self, Remembered},
     line::{Line, Outcome, Said, Told},
     scenario::{Ask, Block, Scenario, Step},
     tools::{Running, ToolResult, on_files},
 };
-use makima_model::{Answer, FailureKind, PermissionMode, QuestionKind, ToolCall, Usage};
+use makima_model::{FailureKind, PermissionMode, ToolCall, Usage};
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
@@ -32,53 +39,6 @@ const GARBAGE: &[&[u8]] = &[
     b"",
     b"[]",
 ];
-
-/// Why the scripted agent could not play.
-#[derive(Debug, thiserror::Error)]
-pub enum PlayError {
-    /// Its arguments are not its own.
-    #[error(
-        "{argument:?} is no argument of the scripted agent: it takes --version, or --scenario FILE --session FILE \
-         --session-id ID --worktree FOLDER --permission-mode MODE"
-    )]
-    Argument {
-        /// What it was given; empty where one is missing.
-        argument: String,
-    },
-    /// The scenario can't be read.
-    #[error("the scenario {path} can't be read")]
-    ReadScenario {
-        /// Where it should be.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The scenario isn't one.
-    #[error("{path} is no scenario")]
-    Scenario {
-        /// Where it is.
-        path: PathBuf,
-        /// Why not.
-        source: serde_json::Error,
-    },
-    /// The session file can't be read or written.
-    #[error("the session {path} can't be kept")]
-    Session {
-        /// Where it is.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It was told what it doesn't understand.
-    #[error("{line:?} is no line of its protocol")]
-    Input {
-        /// The line, cut to 200 characters.
-        line: String,
-    },
-    /// Nobody reads what it writes.
-    #[error("nobody reads the scripted agent's output")]
-    Output(#[source] io::Error),
-}
 
 /// Plays a scenario until `input` ends, and answers the exit code.
 ///
@@ -103,37 +63,6 @@ pub fn play(
         Err(Cut::Broken(error)) => Err(error),
         // A turn takes these up; outside of one there is nothing to cut.
         Err(Cut::Interrupted | Cut::Failed { .. }) => Ok(1),
-    }
-}
-
-#[derive(Default)]
-struct Options {
-    scenario: PathBuf,
-    session: PathBuf,
-    session_id: String,
-    worktree: PathBuf,
-    mode: Option<PermissionMode>,
-}
-
-impl Options {
-    fn read(arguments: &[String]) -> Result<Self, PlayError> {
-        let mut options = Self::default();
-        for pair in arguments.chunks(2) {
-            let wrong = || PlayError::Argument { argument: pair.join(" ") };
-            let [name, value] = pair else { return Err(wrong()) };
-            match name.as_str() {
-                "--scenario" => options.scenario = value.into(),
-                "--session" => options.session = value.into(),
-                "--session-id" => value.clone_into(&mut options.session_id),
-                "--worktree" => options.worktree = value.into(),
-                "--permission-mode" => options.mode = Some(value.parse().map_err(|_| wrong())?),
-                _ => return Err(wrong()),
-            }
-        }
-        let missing = [&options.scenario, &options.session, &options.worktree]
-            .iter()
-            .any(|path| path.as_os_str().is_empty());
-        if missing { Err(PlayError::Argument { argument: String::new() }) } else { Ok(options) }
     }
 }
 
@@ -441,66 +370,6 @@ impl<W: Write> Player<W> {
         Ok(running.result())
     }
 
-    /// The question of a step's `ask`.
-    fn ask_as_told(&mut self, input: &Value) -> Result<ToolResult, Cut> {
-        let text = input["text"].as_str().unwrap_or_default();
-        if input["kind"] == json!(QuestionKind::Permission) {
-            return self.permission(text, None);
-        }
-        let choices = input["choices"].as_array().map(|all| words(all.iter()));
-        self.question(text, choices)
-    }
-
-    /// The questions of the tool `AskUserQuestion`.
-    fn ask_all(&mut self, input: &Value) -> Result<ToolResult, Cut> {
-        let mut answers = Vec::new();
-        for question in input["questions"].as_array().into_iter().flatten() {
-            let text = question["question"].as_str().unwrap_or_default();
-            let choices =
-                question["options"].as_array().map(|all| words(all.iter().map(|one| &one["label"])));
-            match self.question(text, choices)? {
-                Ok(answer) => answers.push(format!("{text} {answer}")),
-                refusal => return Ok(refusal),
-            }
-        }
-        Ok(Ok(answers.join("\n")))
-    }
-
-    fn permission(&mut self, text: &str, of: Option<(&str, &Value)>) -> Result<ToolResult, Cut> {
-        let (tool, input) = of.map(|(tool, input)| (tool.to_owned(), input.clone())).unzip();
-        let kind = QuestionKind::Permission;
-        let ask = |ask| Line::Ask { ask, kind, text: text.to_owned(), choices: None, tool, input };
-        self.ask(ask).map(|answer| match answer {
-            Answer::Allow => Ok("allowed".to_owned()),
-            answer => Err(refusal(answer)),
-        })
-    }
-
-    fn question(&mut self, text: &str, choices: Option<Vec<String>>) -> Result<ToolResult, Cut> {
-        let kind = QuestionKind::Question;
-        let ask = |ask| Line::Ask { ask, kind, text: text.to_owned(), choices, tool: None, input: None };
-        self.ask(ask).map(|answer| match answer {
-            Answer::Text { text } => Ok(text),
-            answer => Err(refusal(answer)),
-        })
-    }
-
-    fn ask(&mut self, line: impl FnOnce(String) -> Line) -> Result<Answer, Cut> {
-        self.asked += 1;
-        let id = format!("ask-{}", self.asked);
-        self.write(&line(id.clone()))?;
-        loop {
-            match self.told.recv() {
-                Ok(told) => match told? {
-                    Told::Interrupt => return Err(Cut::Interrupted),
-                    Told::Answer { ask, answer } if ask == id => return Ok(answer),
-                    told => self.hear(told),
-                },
-                Err(_) => return Ok(Answer::Deny { message: Some("Nobody answers any more".to_owned()) }),
-            }
-        }
-    }
-
     /// Lets `time` pass, and hears what is said meanwhile.
     fn pause(&mut self, time: Duration) -> Result<(), Cut> {
         let end = Instant::now() + time;
@@ -555,17 +424,6 @@ fn pieces(text: &str, length: Option<usize>) -> Vec<&str> {
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).step_by(length).collect();
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
     starts.iter().zip(ends).filter_map(|(from, to)| text.get(*from..to)).collect()
-}
-
-fn words<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<String> {
-    values.filter_map(|value| value.as_str().map(str::to_owned)).collect()
-}
-
-fn refusal(answer: Answer) -> String {
-    match answer {
-        Answer::Deny { message: Some(message) } => message,
-        _ => "The owner said no".to_owned(),
-    }
 }
 
 fn failure_kind(status: u16, kind: &str) -> FailureKind {

@@ -1,13 +1,17 @@
 //! The scripted agent.
 
 use crate::host::{self, Ended, Host, outline};
-use makima_agents::{Agent, Environment, Launch, Resume, scripted::Scripted};
+use makima_agents::{
+    Act, Agent, Environment, Input, Launch, Resume,
+    scripted::{self, Scripted},
+};
 use makima_model::{
     Answer, Clock, FailureKind, PermissionMode, QuestionKind, Record, RunOutcome, TurnOutcome,
 };
 use serde_json::{Value, json};
 use std::{
     env, fs,
+    io::Cursor,
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -137,6 +141,33 @@ fn it_writes_edits_reads_and_runs_for_real() {
     assert_eq!(turn.cost_usd, Some(0.75));
     assert_eq!(turn.tools["Bash"], 2);
     assert_eq!((ended.exit.code, ended.ending.end.outcome), (Some(0), RunOutcome::Completed));
+}
+
+#[test]
+fn it_plays_in_the_process_of_its_caller_too() {
+    let stage = Stage::new(&script(json!([say("in process")])));
+    let launch = stage.launch();
+    let program = stage.agent.launch(&launch).unwrap();
+    fs::create_dir_all(&program.folders[1]).unwrap();
+    let clock = Clock::system();
+    let mut dialogue = stage.agent.dialogue(&launch, clock.clone());
+    let said = dialogue.say(&[Input { id: clock.new_id(), content: "GO".to_owned() }]);
+    let Some(Act::Write(line)) = said.into_iter().next_back() else { panic!("nothing is written") };
+
+    let mut output = Vec::new();
+    let code = scripted::play(Cursor::new(line), &mut output, &program.command[1..]).unwrap();
+
+    assert_eq!(code, 0);
+    let lines = output.split(|byte| *byte == b'\n');
+    let records: Vec<Record> = lines
+        .flat_map(|line| dialogue.read(line))
+        .filter_map(|act| match act {
+            Act::Record(record) => Some(record),
+            Act::Write(_) | Act::Delta(_) => None,
+        })
+        .collect();
+    assert_eq!(outline(&host::messages(&records)), ["assistant: in process"]);
+    assert!(matches!(records.last(), Some(Record::TurnEnded(end)) if end.outcome == TurnOutcome::Completed));
 }
 
 #[test]
