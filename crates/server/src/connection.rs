@@ -70,10 +70,11 @@ pub(crate) async fn serve(app: App, caller: Caller, socket: WebSocket) {
         Ok((daemon, voice)) => {
             let ending = attend(&app, (caller.owner, daemon), &voice, &mut stream, &out).await;
             match ending {
-                Ending::Store(_) | Ending::Ingest | Ending::Runs(_) | Ending::Broken(_) => {
+                Ending::Store(_) | Ending::Ingest | Ending::Runs(_) | Ending::Refused(_) => {
                     tracing::warn!(%daemon, "connection ended: {}", crate::error::chain(Some(&ending)));
                 }
-                _ => tracing::info!(%daemon, "connection ended: {ending}"),
+                // It begins anew by itself: nothing that anybody must look after.
+                _ => tracing::info!(%daemon, "connection ended: {}", crate::error::chain(Some(&ending))),
             }
         }
         Err(ending) => {
