@@ -1,6 +1,6 @@
 //! What holds when many do things at once.
 
-use crate::lab::Lab;
+use crate::lab::{Lab, in_time};
 use futures::future::join_all;
 use makima_model::{EventKind, OwnerId, RunOutcome, TaskEventKind, TaskStatus};
 use makima_store::{
@@ -299,7 +299,7 @@ on_both_engines! {
     }
 }
 
-/// Waits for a condition that comes about by itself; the test's own time limit ends what never does.
+/// Waits for a condition that comes about by itself.
 async fn wait_until(mut condition: impl AsyncFnMut() -> bool) {
     while !condition().await {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -308,6 +308,10 @@ async fn wait_until(mut condition: impl AsyncFnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_listens_to_a_postgres_that_was_away_is_told_that_something_may_be_missing() {
+    in_time(hears_again()).await;
+}
+
+async fn hears_again() {
     let lab = Lab::on_postgres().await;
     let owner = lab.owner().await;
     let task = lab.task(owner).await;

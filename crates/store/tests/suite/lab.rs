@@ -10,6 +10,7 @@ use makima_store::{
     runs, tasks, users,
 };
 use makima_testkit::TestDatabase;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Declares tests that run on both engines.
@@ -18,20 +19,26 @@ macro_rules! on_both_engines {
         mod $name {
             #[allow(unused_imports, reason = "some of the module's tests use less than all")]
             use super::*;
+            use crate::lab::in_time;
 
             async fn case($lab: Lab) $body
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_sqlite() {
-                case(Lab::on_sqlite().await).await;
+                in_time(case(Lab::on_sqlite().await)).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_postgres() {
-                case(Lab::on_postgres().await).await;
+                in_time(case(Lab::on_postgres().await)).await;
             }
         }
     )*};
+}
+
+/// Fails a test that waits for what never comes about.
+pub(crate) async fn in_time(case: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(60), case).await.expect("the test ends");
 }
 
 /// What is thrown away after the test.
