@@ -247,14 +247,10 @@ on_both_engines! {
 
     /// The trap: sqlx's `begin`, dropped half-way, leaves its connection inside a transaction.
     async fn transactions_that_nobody_waits_for_any_more_leave_no_connection_inside_one(lab: Lab) {
-        for n in 0..120u32 {
-            let patience = Duration::from_micros(u64::from(n % 40) * 10);
-            let _ = tokio::time::timeout(patience, lab.db.begin()).await;
-            let _ = tokio::time::timeout(patience, lab.db.read()).await;
+        for n in 0..400 {
+            given_up_after(n % 40, lab.db.begin()).await;
+            given_up_after(n % 40, lab.db.read()).await;
         }
-        // Everyone can still write and read.
-        let owner = lab.owner().await;
-        join_all((0..20).map(|_| lab.task(owner))).await;
         if lab.db.engine() == Engine::Postgres {
             let mut connection = PgConnection::connect(&lab.url()).await.unwrap();
             wait_until(async || {
@@ -268,17 +264,20 @@ on_both_engines! {
             })
             .await;
         }
+        // Everyone can still write and read.
+        let owner = lab.owner().await;
+        join_all((0..20).map(|_| lab.task(owner))).await;
     }
 
     async fn a_commit_that_nobody_waits_for_any_more_is_whole_or_not_there_and_told(lab: Lab) {
         let owner = lab.owner().await;
         let task = lab.task(owner).await;
         let mut wakes = lab.db.wakeups();
-        for n in 0..40u32 {
+        for n in 0..40 {
             let mut tx = lab.begin().await;
             events::append_task_event(&mut tx, task_event(&lab, &task));
             events::append_history(&mut tx, history(&lab, &task));
-            let _ = tokio::time::timeout(Duration::from_micros(u64::from(n) * 50), tx.commit()).await;
+            given_up_after(n * n, tx.commit()).await;
         }
         // Behind this one, none of the others is still on its way.
         let mut tx = lab.begin().await;
@@ -296,6 +295,20 @@ on_both_engines! {
                 Err(RecvError::Lagged(_) | RecvError::Closed) => panic!("only {told} of {last} were told"),
             }
         }
+    }
+}
+
+/// Drops `work` after it could have gone on `turns` times: half-way, somewhere.
+async fn given_up_after(turns: usize, work: impl Future) {
+    let give_up = async {
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = work => {}
+        () = give_up => {}
     }
 }
 
