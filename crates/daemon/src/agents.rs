@@ -4,6 +4,7 @@ use crate::{DaemonConfig, DaemonError, host::AgentSpec};
 use futures::future::join_all;
 use makima_agents::{Agent, AgentConfig, Environment};
 use makima_model::AgentInfo;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{collections::BTreeMap, process::Stdio, time::Duration};
 use tokio::process::Command;
 
@@ -92,15 +93,26 @@ async fn version(agent: &dyn Agent, environment: &Environment) -> Option<Found> 
     if let Some(folder) = &query.working_folder {
         command.current_dir(folder);
     }
-    let why = match tokio::time::timeout(PATIENCE, command.output()).await {
-        Ok(Ok(output)) if output.status.success() => {
-            let version = agent.read_version(&output.stdout);
-            tracing::info!(agent = name, version, "offered");
-            return Some(Found { name: name.to_owned(), version });
+    // In a group of its own, so that what it starts goes with it.
+    let child = command.process_group(0).spawn();
+    let why = match child {
+        Ok(child) => {
+            let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+            match tokio::time::timeout(PATIENCE, child.wait_with_output()).await {
+                Ok(Ok(output)) if output.status.success() => {
+                    let version = agent.read_version(&output.stdout);
+                    tracing::info!(agent = name, version, "offered");
+                    return Some(Found { name: name.to_owned(), version });
+                }
+                Ok(Ok(output)) => output.status.to_string(),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => {
+                    group.map(|group| kill_process_group(group, Signal::KILL));
+                    format!("no answer within {} s", PATIENCE.as_secs())
+                }
+            }
         }
-        Ok(Ok(output)) => output.status.to_string(),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        Err(error) => error.to_string(),
     };
     tracing::info!(agent = name, program, why, "not offered");
     None

@@ -8,6 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The ending of the name of a run's folder that is being removed.
+pub(crate) const GONE: &str = "gone";
+
 /// A daemon's data folder, held by this daemon alone.
 #[derive(Debug)]
 pub(crate) struct Folders {
@@ -54,6 +57,19 @@ impl Folders {
     /// The runs that have a folder, oldest first.
     pub(crate) fn runs(&self) -> Result<Vec<RunId>, DaemonError> {
         names(&self.root.join("runs"))
+    }
+
+    /// Removes what is left of runs that were being removed.
+    pub(crate) fn sweep_runs(&self) -> Result<(), DaemonError> {
+        let folder = self.root.join("runs");
+        let failed = |source| DaemonError::read(&folder, source);
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_some_and(|ending| ending == GONE) {
+                fs::remove_dir_all(&path).map_err(|source| DaemonError::write(&path, source))?;
+            }
+        }
+        Ok(())
     }
 
     /// The daemon's own clone of a repository.

@@ -4,7 +4,10 @@
 //! results of commands. Each run has a [host](host) of its own, so that an agent outlives the daemon.
 
 mod agents;
+mod commands;
 mod config;
+mod connection;
+mod daemon;
 mod disk;
 mod error;
 mod folders;
@@ -17,4 +20,5 @@ mod workshop;
 mod worktrees;
 
 pub use config::{CheckpointRules, DaemonConfig};
+pub use daemon::Daemon;
 pub use error::DaemonError;

@@ -9,6 +9,7 @@ mod prepare;
 
 use crate::{
     DaemonError, disk,
+    folders::GONE,
     journal::{Durable, Journal},
     workshop::Workshop,
 };
@@ -102,16 +103,21 @@ impl Run {
     }
 }
 
+type Known = BTreeMap<RunId, (Arc<Run>, JoinHandle<()>)>;
+
 /// All of them.
 pub(crate) struct Runs {
     workshop: Arc<Workshop>,
-    runs: Mutex<BTreeMap<RunId, (Arc<Run>, JoinHandle<()>)>>,
+    runs: Mutex<Known>,
+    count: watch::Sender<usize>,
 }
 
 impl Runs {
     /// Goes on with every run that the data folder has.
     pub(crate) async fn resume(workshop: &Arc<Workshop>) -> Result<Self, DaemonError> {
-        let runs = Self { workshop: Arc::clone(workshop), runs: Mutex::default() };
+        let runs =
+            Self { workshop: Arc::clone(workshop), runs: Mutex::default(), count: watch::channel(0).0 };
+        workshop.folders.sweep_runs()?;
         for id in workshop.folders.runs()? {
             let folder = workshop.folders.run(id);
             match disk::read_json::<StartRun>(&folder.join(SPEC))? {
@@ -150,6 +156,7 @@ impl Runs {
         let driver = Driver::new(Arc::clone(&self.workshop), &run, received);
         let task = tokio::spawn(driver.drive());
         self.locked().insert(id, (run, task));
+        self.count.send_modify(|count| *count += 1);
         self.workshop.news.notify_one();
         Ok(())
     }
@@ -166,14 +173,19 @@ impl Runs {
 
     /// Takes note that the server has all entries up to `n`. A run whose end it has is forgotten.
     pub(crate) async fn acknowledged(&self, run: RunId, n: u64) -> Result<(), DaemonError> {
+        // Whoever speaks to the server may have waited for room.
+        self.workshop.news.notify_one();
         let Some(known) = self.get(run) else { return Ok(()) };
         let progress = known.progress();
         if !progress.has_ended || n < progress.durable.n {
             return Ok(());
         }
         let folder = known.folder.clone();
-        self.locked().remove(&run);
-        disk::off_thread(move || erase(&folder)).await
+        if self.locked().remove(&run).is_some() {
+            disk::off_thread(move || erase(&folder)).await?;
+            self.count.send_modify(|count| *count = count.saturating_sub(1));
+        }
+        Ok(())
     }
 
     /// Stops all agents in good order, and waits until they have ended.
@@ -187,19 +199,33 @@ impl Runs {
         }
     }
 
-    /// Lets go of all runs; their hosts go on.
-    pub(crate) fn detach(&self) {
+    /// Waits until the server has the end of every run.
+    pub(crate) async fn all_acknowledged(&self) {
+        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// Lets go of all runs, and waits until nothing works on them here; their hosts go on.
+    pub(crate) async fn detach(&self) {
+        let runs = std::mem::take(&mut *self.locked());
+        for (_, task) in runs.into_values() {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+
+    /// Lets go of all runs.
+    pub(crate) fn abort(&self) {
         self.locked().values().for_each(|(_, task)| task.abort());
     }
 
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<RunId, (Arc<Run>, JoinHandle<()>)>> {
+    fn locked(&self) -> MutexGuard<'_, Known> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Removes a run's folder, its spec last, so that half a folder is never taken for a run that has yet to start.
+/// Removes a run's folder. It is renamed first: half a folder would be taken for a run that has yet to start.
 fn erase(folder: &Path) -> Result<(), DaemonError> {
-    let gone = folder.with_extension("gone");
+    let gone = folder.with_extension(GONE);
     let erased = fs::rename(folder, &gone).and_then(|()| fs::remove_dir_all(&gone));
     match erased {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(DaemonError::write(folder, source)),

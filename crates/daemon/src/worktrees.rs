@@ -9,6 +9,7 @@ mod prepare;
 mod task_file;
 
 pub(crate) use checkpoint::ByHand;
+pub(crate) use finish::kept_changing;
 
 use crate::{CheckpointRules, DaemonError, folders::Folders};
 use makima_git::{BareClone, BranchName, Git, Published as Taken, ScanRules, Source};

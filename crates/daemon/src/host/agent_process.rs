@@ -4,7 +4,7 @@ use super::spec::ProgramSpec;
 use crate::process::{self, Process};
 use makima_agents::Exit;
 use makima_model::RunId;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
 use std::{
     io,
     os::unix::process::CommandExt,
@@ -82,7 +82,7 @@ impl AgentProcess {
     /// Takes leave of all children that have exited. Answers how the agent did, if it is among them.
     pub(super) fn reap(&self) -> Option<WaitStatus> {
         let mut agent = None;
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if pid == self.pid {
                 agent = Some(status);
             }

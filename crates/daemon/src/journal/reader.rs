@@ -5,7 +5,7 @@ use crate::DaemonError;
 use makima_model::BlobRef;
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Seek, SeekFrom},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -40,18 +40,6 @@ impl JournalReader {
         let mut reader = Self { path, file, offset: 0, next: 1 };
         reader.skip(n.min(durable.n), durable.end)?;
         Ok(reader)
-    }
-
-    /// The number of the entry that is read next.
-    pub(crate) fn next(&self) -> u64 {
-        self.next
-    }
-
-    /// Goes back to just after entry `n`.
-    pub(crate) fn rewind(&mut self, n: u64, durable: Durable) -> Result<(), DaemonError> {
-        self.seek(0)?;
-        self.next = 1;
-        self.skip(n.min(durable.n), durable.end)
     }
 
     /// The next entry, if it is durable.
@@ -97,12 +85,6 @@ impl JournalReader {
             self.offset += used as u64;
         }
         self.next += count - left;
-        Ok(())
-    }
-
-    fn seek(&mut self, to: u64) -> Result<(), DaemonError> {
-        self.file.seek(SeekFrom::Start(to)).map_err(|source| DaemonError::read(&self.path, source))?;
-        self.offset = to;
         Ok(())
     }
 

@@ -109,7 +109,9 @@ impl Worktrees {
         let (_, clone) = self.place(file)?;
         let worktree = clone.worktree(&self.folders.worktree(wanted.task))?;
         let last = file.last(wanted.last);
-        let previous = match last.as_ref().map(|last| last.commit.as_str()) {
+        let made_here = file.made.as_ref().map(|made| made.checkpoint.id);
+        let committed = file.committed.as_deref().filter(|_| last.as_ref().map(|last| last.id) == made_here);
+        let previous = match committed.or(last.as_ref().map(|last| last.commit.as_str())) {
             // One that was made on another machine may not be here.
             Some(commit) => clone.commit_of(commit).await?.or_else(|| base_of(file)),
             None => base_of(file),
@@ -147,6 +149,7 @@ impl Worktrees {
             not_held: made.not_held.iter().map(not_held).collect(),
             patch,
         };
+        file.committed = None;
         file.made = Some(task_file::Made { checkpoint: checkpoint.clone(), run: wanted.run });
         file.write(&self.folders, wanted.task).await?;
         Ok(Some(checkpoint))

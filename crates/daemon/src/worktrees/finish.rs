@@ -2,7 +2,7 @@
 
 use super::{TaskFile, Worktrees};
 use crate::{DaemonError, error::told};
-use makima_git::{BranchName, CommitError, ScanError};
+use makima_git::{BranchName, CommitError, ScanError, Sha};
 use makima_model::{NoticeLevel, Record};
 use makima_wire::frame::StartRun;
 
@@ -27,7 +27,14 @@ impl Worktrees {
         let worktree = clone.worktree(&self.folders.worktree(run.task))?;
         let branch = BranchName::new(&run.branch_name)?;
         let (author, at) = (clone.user().await?, self.clock.now().utc().into());
-        worktree.commit_remaining(&branch, &run.task_name, &author, at).await?;
+        let commit = worktree.commit_remaining(&branch, &run.task_name, &author, at).await?;
+        let checkpoint = file.made.as_ref().and_then(|made| Sha::parse(&made.checkpoint.commit_sha));
+        if let (Some(commit), Some(checkpoint)) = (commit, checkpoint)
+            && clone.changes(Some(&checkpoint), &commit).await?.is_empty()
+        {
+            file.committed = Some(commit.to_string());
+            file.write(&self.folders, run.task).await?;
+        }
         Ok(self.publish(run.task, &mut file).await?.into_iter().collect())
     }
 }

@@ -32,6 +32,7 @@ impl Worktrees {
                 base_branch: base.branch.clone(),
                 base_commit: base_commit.clone(),
                 made: None,
+                committed: None,
                 published: None,
             };
             file.write(&self.folders, run.task).await?;

@@ -16,6 +16,8 @@ pub(super) struct TaskFile {
     pub(super) base_commit: Option<String>,
     /// The newest checkpoint that was made here.
     pub(super) made: Option<Made>,
+    /// The commit that was made of what that checkpoint holds, and HEAD stands on: nothing has changed since, though HEAD moved.
+    pub(super) committed: Option<String>,
     /// What last became of the branch in the user's repository.
     pub(super) published: Option<Published>,
 }

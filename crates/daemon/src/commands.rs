@@ -1,0 +1,162 @@
+//! Commands of the server: each is durable before it is acknowledged, carried out once however often it comes, and what came of
+//! it is kept until the server has it.
+
+mod checkpoint;
+mod repository;
+
+use crate::{
+    DaemonError, disk,
+    runs::{Order, Outcome, Runs},
+    workshop::Workshop,
+};
+use checkpoint::make_checkpoint;
+use futures::{FutureExt, future::BoxFuture};
+use makima_model::{CommandId, RunId};
+use makima_wire::frame::{Command, CommandOutcome};
+use repository::check_repository;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    future::ready,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::task::JoinSet;
+
+/// A command as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct CommandFile {
+    command: Command,
+    outcome: Option<CommandOutcome>,
+    after: Option<(RunId, u64)>,
+}
+
+/// The commands that the server doesn't know the end of.
+pub(crate) struct Commands {
+    workshop: Arc<Workshop>,
+    runs: Arc<Runs>,
+    /// What came of each; `None`: it is being carried out.
+    known: Mutex<BTreeMap<CommandId, Option<Outcome>>>,
+    working: Mutex<JoinSet<()>>,
+}
+
+/// What is yet to come of a command; `None` where this daemon goes before it does.
+type Coming = BoxFuture<'static, Option<Outcome>>;
+
+impl Commands {
+    /// Goes on with what the data folder has.
+    pub(crate) async fn resume(workshop: &Arc<Workshop>, runs: &Arc<Runs>) -> Result<Arc<Self>, DaemonError> {
+        let commands = Arc::new(Self {
+            workshop: Arc::clone(workshop),
+            runs: Arc::clone(runs),
+            known: Mutex::default(),
+            working: Mutex::default(),
+        });
+        for id in workshop.folders.commands()? {
+            let Some(CommandFile { command, outcome, after }) =
+                disk::read_json(&workshop.folders.command(id))?
+            else {
+                continue;
+            };
+            match outcome {
+                Some(outcome) => {
+                    commands.known().insert(id, Some(Outcome { outcome, after }));
+                }
+                None => commands.begin(id, command).await?,
+            }
+        }
+        Ok(commands)
+    }
+
+    /// Takes a command. Once this has answered it is durable, and will be carried out.
+    pub(crate) async fn take(self: &Arc<Self>, id: CommandId, command: Command) -> Result<(), DaemonError> {
+        if self.known().contains_key(&id) {
+            return Ok(());
+        }
+        let path = self.workshop.folders.command(id);
+        let file = CommandFile { command, outcome: None, after: None };
+        let file = disk::off_thread(move || disk::write_json(&path, &file).map(|()| file)).await?;
+        self.begin(id, file.command).await
+    }
+
+    /// What came of commands, oldest first, as far as the server doesn't know it.
+    pub(crate) fn finished(&self) -> Vec<(CommandId, Outcome)> {
+        self.known().iter().filter_map(|(id, outcome)| Some((*id, outcome.clone()?))).collect()
+    }
+
+    /// Forgets a command: the server has what came of it.
+    pub(crate) async fn settled(&self, id: CommandId) -> Result<(), DaemonError> {
+        if self.known().get(&id).is_none_or(Option::is_none) {
+            return Ok(());
+        }
+        let path = self.workshop.folders.command(id);
+        disk::off_thread(move || disk::remove(&path)).await?;
+        self.known().remove(&id);
+        Ok(())
+    }
+
+    /// Lets go of what is being carried out; the next daemon goes on with it.
+    pub(crate) async fn detach(&self) {
+        let mut working = std::mem::take(&mut *self.working.lock().unwrap_or_else(PoisonError::into_inner));
+        working.shutdown().await;
+    }
+
+    async fn begin(self: &Arc<Self>, id: CommandId, command: Command) -> Result<(), DaemonError> {
+        let coming = self.carry_out(command.clone()).await?;
+        self.known().insert(id, None);
+        let commands = Arc::clone(self);
+        let mut working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that are done are of no more use.
+        while working.try_join_next().is_some() {}
+        working.spawn(async move {
+            let Some(outcome) = coming.await else { return };
+            commands.finish(id, command, outcome).await;
+        });
+        Ok(())
+    }
+
+    async fn finish(&self, id: CommandId, command: Command, outcome: Outcome) {
+        let path = self.workshop.folders.command(id);
+        let file = CommandFile { command, outcome: Some(outcome.outcome.clone()), after: outcome.after };
+        // Where it can't be kept it is carried out again after a restart: that is as good.
+        if let Err(error) = disk::off_thread(move || disk::write_json(&path, &file)).await {
+            tracing::warn!(command = %id, error = crate::error::told(&error), "what came of a command was not kept");
+        }
+        self.known().insert(id, Some(outcome));
+        self.workshop.news.notify_one();
+    }
+
+    /// Does at once what must keep the order of the commands; the rest is to come.
+    async fn carry_out(&self, command: Command) -> Result<Coming, DaemonError> {
+        Ok(match command {
+            Command::StartRun(run) => {
+                self.runs.start(*run).await?;
+                ready(Some(Outcome::done())).boxed()
+            }
+            Command::Input { run, input } => self.order(run, Order::Input(input), Outcome::not_running),
+            Command::Answer { run, question, answer } => {
+                self.order(run, Order::Answer(question, answer), Outcome::not_running)
+            }
+            Command::Stop { run, reason } => self.order(run, Order::Stop(reason), Outcome::done),
+            Command::Checkpoint { task, run, id, message, last } => {
+                // What was said before it has to be with the server before it.
+                let after = self.runs.get(run).map(|known| (run, known.progress().durable.n));
+                let wanted = crate::worktrees::ByHand { task, id, message, last };
+                make_checkpoint(Arc::clone(&self.workshop), wanted, after).map(Some).boxed()
+            }
+            Command::CheckRepository { repository, base_branch } => {
+                check_repository(Arc::clone(&self.workshop), repository, base_branch).map(Some).boxed()
+            }
+        })
+    }
+
+    fn order(&self, run: RunId, order: Order, otherwise: fn() -> Outcome) -> Coming {
+        match self.runs.get(run) {
+            Some(run) => run.order(order).map(Result::ok).boxed(),
+            None => ready(Some(otherwise())).boxed(),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<CommandId, Option<Outcome>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

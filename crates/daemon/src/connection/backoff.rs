@@ -1,0 +1,48 @@
+//! How long to wait before the next try: longer each time, and never as long as anybody else.
+
+use makima_model::{Clock, CommandId};
+use std::time::Duration;
+
+const SHORTEST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(30);
+
+pub(super) struct Backoff {
+    clock: Clock,
+    tries: u32,
+}
+
+impl Backoff {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, tries: 0 }
+    }
+
+    /// The next pause: a random part of the second half of what it may be at most.
+    pub(super) fn next(&mut self) -> Duration {
+        let most = SHORTEST.saturating_mul(1 << self.tries.min(10)).min(LONGEST);
+        self.tries += 1;
+        // The end of a fresh id is random.
+        let random = (self.clock.new_id::<CommandId>().uuid().as_u128() & 0xffff) as u32;
+        most / 2 + (most / 2).mul_f64(f64::from(random) / f64::from(0xffff))
+    }
+
+    /// It worked: the next pause is short again.
+    pub(super) fn reset(&mut self) {
+        self.tries = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_a_limit_and_differ() {
+        let mut backoff = Backoff::new(Clock::system());
+        let pauses: Vec<Duration> = (0..50).map(|_| backoff.next()).collect();
+        assert!(pauses[0] <= SHORTEST && pauses[0] >= SHORTEST / 2);
+        assert!(pauses[10..].iter().all(|pause| *pause <= LONGEST && *pause >= LONGEST / 2));
+        assert!(pauses[10..].windows(2).any(|two| two[0] != two[1]));
+        backoff.reset();
+        assert!(backoff.next() <= SHORTEST);
+    }
+}

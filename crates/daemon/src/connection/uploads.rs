@@ -1,0 +1,85 @@
+//! Blobs on their way to the server. A blob's file is there until the server has it, so one that is not there is there.
+
+use super::backoff::Backoff;
+use crate::{disk, error::told, workshop::Workshop};
+use makima_client::{ClientError, daemon::PutError};
+use makima_model::BlobRef;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::task::JoinSet;
+
+pub(super) struct Uploads {
+    workshop: Arc<Workshop>,
+    under_way: BTreeSet<String>,
+    /// Those that the server doesn't take: what names them is told without them.
+    refused: BTreeSet<String>,
+    tasks: JoinSet<(String, bool)>,
+}
+
+impl Uploads {
+    pub(super) fn new(workshop: &Arc<Workshop>) -> Self {
+        Self {
+            workshop: Arc::clone(workshop),
+            under_way: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Sees to it that a blob gets there.
+    pub(super) fn begin(&mut self, blob: BlobRef) {
+        if self.under_way.insert(blob.hash.clone()) {
+            self.tasks.spawn(upload(Arc::clone(&self.workshop), blob));
+        }
+    }
+
+    /// Waits until one of them is done. May be dropped while it waits.
+    pub(super) async fn next(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok((hash, is_there))) => {
+                self.under_way.remove(&hash);
+                if !is_there {
+                    self.refused.insert(hash);
+                }
+            }
+            Some(Err(_)) => {}
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn refused(&self) -> &BTreeSet<String> {
+        &self.refused
+    }
+
+    /// Whether a blob has yet to get there.
+    pub(super) fn is_missing(&self, blob: &BlobRef) -> bool {
+        !self.refused.contains(&blob.hash) && self.workshop.folders.blob(&blob.hash).exists()
+    }
+}
+
+async fn upload(workshop: Arc<Workshop>, blob: BlobRef) -> (String, bool) {
+    let file = workshop.folders.blob(&blob.hash);
+    let mut backoff = Backoff::new(workshop.config.clock.clone());
+    loop {
+        let error = match workshop.server.put_blob(&blob, &file).await {
+            Ok(()) => {
+                if let Err(error) = disk::remove(&file) {
+                    tracing::warn!(error = told(&error), "an uploaded blob stays here");
+                }
+                return (blob.hash, true);
+            }
+            Err(error) => error,
+        };
+        let is_final = match &error {
+            PutError::Read { .. } => true,
+            PutError::Server(ClientError::Refused { status, .. } | ClientError::NotMakima { status, .. }) => {
+                status.is_client_error() && !matches!(status.as_u16(), 401 | 408 | 429)
+            }
+            PutError::Server(_) => false,
+        };
+        tracing::warn!(blob = blob.hash, error = told(&error), is_final, "a blob was not uploaded");
+        if is_final {
+            return (blob.hash, false);
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+}

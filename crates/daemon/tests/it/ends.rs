@@ -1,0 +1,265 @@
+//! The ways in which a run ends that isn't simply done, and what is left of it: nothing.
+
+use crate::lab::{Lab, bash, eventually, host_of, is_alive, kill, number_in, processes_of, text, write};
+use makima_agents::AgentConfig;
+use makima_daemon::host::Patience;
+use makima_model::{Answer, Record, RunOutcome, StopReason};
+use makima_wire::{
+    Code,
+    frame::{Command, CommandOutcome, CommandResult, Refusal},
+};
+use serde_json::json;
+use std::{fs, time::Duration};
+
+/// Starts a process with a session and an environment of its own, and leaves word of its number.
+const STRAY: &str = "setsid env -i sleep 1000 >/dev/null 2>&1 & echo $! > {{LAB}}/stray";
+
+fn done() -> CommandOutcome {
+    CommandOutcome::Done(CommandResult::Done)
+}
+
+#[tokio::test]
+async fn a_stopped_agent_is_interrupted_its_turn_ends_and_is_kept() {
+    let lab = Lab::new(json!({"GO": [
+        {"content": [write("half.txt", "half")]},
+        {"content": [text("on and on")], "endless": true},
+    ]}))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.server.until(|kept| kept.deltas.iter().any(|(of, _)| *of == run.run).then_some(())).await;
+    assert_eq!(lab.stop(&run).await, done());
+    let end = lab.ended(&run).await;
+    assert_eq!((end.outcome, end.reason.as_deref()), (RunOutcome::Interrupted, Some("stopped by its owner")));
+    let story = lab.story(&run);
+    assert!(story.contains(&"turn 1 interrupted".to_owned()), "{story:?}");
+    assert!(story.contains(&"checkpoint 1".to_owned()), "{story:?}");
+    // Once more: it has ended.
+    assert_eq!(lab.stop(&run).await, done());
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_ignores_everything_is_killed_with_all_that_came_from_it() {
+    let mut lab = Lab::new(json!({})).await;
+    let stray = lab.file("stray");
+    let script = format!(
+        "[ $0 = --version ] && exit; trap '' TERM INT HUP; setsid env -i sleep 1000 >/dev/null 2>&1 & echo $! > {}; while :; do sleep 1; done",
+        stray.display()
+    );
+    lab.patience = Patience { interrupt: Duration::from_millis(50), ..lab.patience };
+    lab.agents.insert(
+        "deaf".to_owned(),
+        AgentConfig {
+            command: vec!["sh".to_owned(), "-c".to_owned(), script],
+            scenario: lab.agents["scripted"].scenario.clone(),
+            ..AgentConfig::default()
+        },
+    );
+    let daemon = lab.daemon().await;
+    let mut run = lab.run("GO");
+    run.agent = "deaf".to_owned();
+    lab.start(&run);
+    let stray = number_in(&stray).await;
+    assert!(is_alive(stray));
+    assert_eq!(lab.stop(&run).await, done());
+    let end = lab.ended(&run).await;
+    assert_eq!(end.reason.as_deref(), Some("stopped by its owner"));
+    assert!(!is_alive(stray), "{}", fs::read_to_string(format!("/proc/{stray}/status")).unwrap());
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_agent_leaves_running_goes_with_it() {
+    let lab = Lab::new(json!({"GO": [{"content": [bash(STRAY)]}, {"content": [text("Done.")]}]})).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    assert!(!is_alive(number_in(&lab.file("stray")).await));
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_killed_host_leaves_an_interrupted_run_and_no_process() {
+    let lab = Lab::new(json!({"GO": [
+        {"content": [write("half.txt", "half"), bash("sleep 1000 >/dev/null 2>&1 & echo $! > {{LAB}}/stray")]},
+        {"content": [text("never")], "hang": true},
+    ]}))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    let stray = number_in(&lab.file("stray")).await;
+    lab.until(&run, |record| match record {
+        Record::Message { message } => message.tool_result.clone(),
+        _ => None,
+    })
+    .await;
+    kill(host_of(&lab, &run));
+    let end = lab.ended(&run).await;
+    assert_eq!(end.outcome, RunOutcome::Interrupted);
+    assert!(end.reason.unwrap().contains("was killed"));
+    assert!(!is_alive(stray));
+    // The worktree is as the agent left it.
+    assert_eq!(fs::read_to_string(lab.worktree(&run).join("half.txt")).unwrap(), "half");
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_is_killed_leaves_an_interrupted_run_that_says_so() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("half a")], "crash": true}]})).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    let end = lab.ended(&run).await;
+    assert_eq!(end.outcome, RunOutcome::Interrupted);
+    assert!(end.reason.unwrap().contains("signal 9"));
+    assert!(lab.story(&run).contains(&"assistant: half a".to_owned()), "{:?}", lab.story(&run));
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_whose_program_is_missing_fails_its_run_with_what_to_do() {
+    let mut lab = Lab::new(json!({})).await;
+    let missing = AgentConfig { command: vec!["no-such-program".to_owned()], ..AgentConfig::default() };
+    lab.agents.insert("claude".to_owned(), missing);
+    let daemon = lab.daemon().await;
+    let names: Vec<&str> = daemon.agents().iter().map(|agent| agent.name.as_str()).collect();
+    assert_eq!(names, ["scripted"]);
+    assert!(daemon.agents()[0].default);
+    let mut run = lab.run("GO");
+    run.agent = "claude".to_owned();
+    lab.start(&run);
+    let end = lab.ended(&run).await;
+    let reason = end.reason.unwrap();
+    assert_eq!(end.outcome, RunOutcome::Failed);
+    assert!(reason.contains("\"no-such-program\"") && reason.contains("agents.claude.command"), "{reason}");
+    let mut run = lab.run("GO");
+    run.agent = "gemini".to_owned();
+    lab.start(&run);
+    assert!(lab.ended(&run).await.reason.unwrap().contains("[agents.gemini]"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_repository_that_is_not_there_fails_the_run_and_is_named() {
+    let lab = Lab::new(json!({})).await;
+    let daemon = lab.daemon().await;
+    let mut run = lab.run("GO");
+    run.repository = lab.file("nowhere").to_str().unwrap().to_owned();
+    lab.start(&run);
+    let end = lab.ended(&run).await;
+    assert_eq!(end.outcome, RunOutcome::Failed);
+    assert!(end.reason.unwrap().contains("nowhere"));
+    let mut run = lab.run("GO");
+    run.base_branch = Some("no-such-branch".to_owned());
+    lab.start(&run);
+    assert!(lab.ended(&run).await.reason.unwrap().contains("no-such-branch"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_shuts_down_stops_its_agents_and_tells_the_server() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("on and on")], "endless": true}]})).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.server.until(|kept| kept.deltas.iter().any(|(of, _)| *of == run.run).then_some(())).await;
+    daemon.stop().await;
+    let end = lab.ended(&run).await;
+    assert_eq!((end.outcome, end.reason.as_deref()), (RunOutcome::Interrupted, Some("shutdown")));
+    assert!(!lab.run_folder(run.run).exists());
+    lab.verify();
+}
+
+#[tokio::test]
+async fn a_host_whose_daemon_does_not_come_back_stops_its_agent() {
+    let mut lab = Lab::new(json!({"GO": [{"content": [text("on and on")], "endless": true}]})).await;
+    lab.patience = Patience { daemon: Duration::from_millis(200), ..lab.patience };
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.server.until(|kept| kept.deltas.iter().any(|(of, _)| *of == run.run).then_some(())).await;
+    let host = host_of(&lab, &run);
+    daemon.detach().await;
+    eventually(|| (!is_alive(host)).then_some(())).await;
+    assert_eq!(processes_of(run.run), [0; 0]);
+    let daemon = lab.daemon().await;
+    let end = lab.ended(&run).await;
+    assert_eq!(end.outcome, RunOutcome::Interrupted);
+    assert!(end.reason.unwrap().contains("daemon was gone"));
+    assert!(lab.story(&run).contains(&"turn 1 interrupted".to_owned()));
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_waits_for_its_answer_and_takes_it_once() {
+    let lab = Lab::new(json!({"GO": [
+        {"content": [text("May I?")], "ask": {"text": "Which?", "choices": ["a", "b"]}},
+        {"content": [text("Thanks.")]},
+    ]}))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    let question = lab.until(&run, |record| match record {
+        Record::Asked { question } => Some(question.id),
+        _ => None,
+    });
+    let question = question.await;
+    let answer = |text: &str| Command::Answer {
+        run: run.run,
+        question,
+        answer: Answer::Text { text: text.to_owned() },
+    };
+    assert_eq!(lab.order(answer("a")).await, done());
+    // The same again may come; another answer comes too late. Both may find the run ended.
+    let late = lab.order(answer("b")).await;
+    let codes = [Code::Conflict, Code::NotRunning];
+    assert!(
+        matches!(late, CommandOutcome::Refused(Refusal { code, .. }) if codes.contains(&code)),
+        "{late:?}"
+    );
+    lab.said(&run, "Thanks.").await;
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    let answered = lab.story(&run).iter().filter(|line| *line == "answered").count();
+    assert_eq!(answered, 1);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_comes_for_a_run_that_has_ended_is_refused() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("Done.")]}]})).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.ended(&run).await;
+    let outcome = lab.order(Command::Input { run: run.run, input: lab.input("more") }).await;
+    assert!(
+        matches!(outcome, CommandOutcome::Refused(Refusal { code: Code::NotRunning, .. })),
+        "{outcome:?}"
+    );
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_the_server_replaced_is_stopped() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("on and on")], "endless": true}]})).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.until(&run, |record| matches!(record, Record::Spawned { .. }).then_some(())).await;
+    let outcome = lab.order(Command::Stop { run: run.run, reason: StopReason::Replaced }).await;
+    assert_eq!(outcome, done());
+    assert!(lab.ended(&run).await.reason.unwrap().contains("newer run"));
+    lab.verify();
+    daemon.stop().await;
+}

@@ -1,0 +1,122 @@
+//! A daemon that goes and comes back while agents work.
+
+use crate::lab::{Lab, eventually, host_of, is_alive, kill, processes_of, text, write};
+use makima_model::{Record, RunOutcome};
+use makima_wire::frame::{Command, CommandOutcome};
+use serde_json::json;
+
+#[tokio::test]
+async fn an_agent_never_notices_that_its_daemon_was_another_one() {
+    let lab = Lab::new(json!({"GO": [
+        {"content": [text("before"), write("a.txt", "a")]},
+        {"content": [text("after")], "wait_for_file": "{{LAB}}/go"},
+    ]}))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.said(&run, "before").await;
+    daemon.detach().await;
+    let host = host_of(&lab, &run);
+    assert!(is_alive(host));
+    let daemon = lab.daemon().await;
+    lab.open("go");
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    let story = lab.story(&run);
+    assert_eq!(story.iter().filter(|line| *line == "spawned").count(), 1);
+    assert!(story.contains(&"checkpoint 1".to_owned()), "{story:?}");
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_turn_that_ends_while_the_daemon_is_away_is_kept_by_the_next_one() {
+    let lab = Lab::new(json!({
+        "ONE": [{"content": [text("waits"), write("a.txt", "a")]},
+                {"content": [text("one")], "wait_for_file": "{{LAB}}/go"}],
+        "TWO": [{"content": [text("two")]}],
+    }))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("ONE");
+    lab.start(&run);
+    lab.said(&run, "waits").await;
+    let outcome = lab.order(Command::Input { run: run.run, input: lab.input("TWO") }).await;
+    assert!(matches!(outcome, CommandOutcome::Done(_)), "{outcome:?}");
+    daemon.detach().await;
+    lab.open("go");
+    let journal = lab.run_folder(run.run).join("journal.jsonl");
+    eventually(|| std::fs::read_to_string(&journal).unwrap().contains("turn_ended").then_some(())).await;
+    // Nothing goes on before the turn has its checkpoint.
+    assert!(!std::fs::read_to_string(&journal).unwrap().contains("TWO\",\"timestamp"));
+    let daemon = lab.daemon().await;
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    let story = lab.story(&run);
+    let at = |line: &str| story.iter().position(|told| told == line).unwrap();
+    assert!(at("turn 1 completed") < at("checkpoint 1") && at("checkpoint 1") < at("user: TWO"), "{story:?}");
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_died_while_the_daemon_was_away_is_found_and_cleaned_up() {
+    let lab = Lab::new(json!({"GO": [
+        {"content": [text("works"), write("a.txt", "a")]},
+        {"content": [text("never")], "hang": true},
+    ]}))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.said(&run, "works").await;
+    daemon.detach().await;
+    let host = host_of(&lab, &run);
+    kill(host);
+    eventually(|| (!is_alive(host)).then_some(())).await;
+    assert!(!processes_of(run.run).is_empty(), "the agent outlives its host");
+    let daemon = lab.daemon().await;
+    let end = lab.ended(&run).await;
+    assert_eq!(end.outcome, RunOutcome::Interrupted);
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_ended_without_its_daemon_has_its_end_told_by_the_next_one() {
+    let lab = Lab::new(json!({"GO": [
+        {"content": [text("waits"), write("a.txt", "a")]},
+        {"content": [text("half a")], "wait_for_file": "{{LAB}}/go", "exit": {"code": 3}},
+    ]}))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.said(&run, "waits").await;
+    daemon.detach().await;
+    let host = host_of(&lab, &run);
+    lab.open("go");
+    eventually(|| (!is_alive(host)).then_some(())).await;
+    let daemon = lab.daemon().await;
+    let end = lab.ended(&run).await;
+    assert_eq!(end.outcome, RunOutcome::Failed);
+    // What the agent left in the worktree has its checkpoint.
+    assert!(lab.story(&run).contains(&"checkpoint 1".to_owned()), "{:?}", lab.story(&run));
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_only_accepted_is_begun_by_the_next_daemon() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("Done.")]}]})).await;
+    let run = lab.run("GO");
+    // As a daemon leaves it that is killed between its acknowledgement and the clone.
+    let folder = lab.run_folder(run.run);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("spec.json"), serde_json::to_vec(&run).unwrap()).unwrap();
+    let daemon = lab.daemon().await;
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    let spawned = lab.until(&run, |record| matches!(record, Record::Spawned { .. }).then_some(()));
+    spawned.await;
+    lab.verify();
+    daemon.stop().await;
+}
