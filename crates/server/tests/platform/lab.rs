@@ -37,6 +37,7 @@ pub(crate) struct Lab {
     pub(crate) key: String,
     pub(crate) clock: Clock,
     folder: TempDir,
+    url: String,
     _database: Option<TestDatabase>,
 }
 
@@ -67,7 +68,23 @@ impl Lab {
         .unwrap();
         let key = server.app().create_user("ada").await.unwrap().api_key;
         let client = Client::new(&format!("http://{}", server.address()), Some(key.clone())).unwrap();
-        Self { server, client, key, clock, folder, _database: database }
+        Self { server, client, key, clock, folder, url, _database: database }
+    }
+
+    /// Another server on the same database, and a client of it.
+    pub(crate) async fn replica(&self) -> (Server, Client) {
+        let server = Server::start(ServerConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            db: Db::open(&self.url).await.unwrap(),
+            blobs: self.folder.path().join("blobs"),
+            clock: self.clock.clone(),
+            version: "test".to_owned(),
+            settings: Settings::default(),
+        })
+        .await
+        .unwrap();
+        let client = Client::new(&format!("http://{}", server.address()), Some(self.key.clone())).unwrap();
+        (server, client)
     }
 
     pub(crate) fn url(&self) -> String {

@@ -7,6 +7,7 @@ mod lab;
 mod conversations;
 mod feed;
 mod refusals;
+mod replicas;
 mod runs;
 
 /// One test a scenario and engine.

@@ -71,6 +71,40 @@ on_both! {
         assert_eq!(daemon.start().await.task, second.id);
     }
 
+    async fn a_task_goes_to_the_least_loaded_daemon_that_reaches_its_repository(engine) {
+        let lab = Lab::new(engine).await;
+        let (mut near, mut far) = (lab.daemon().await, lab.daemon().await);
+        let create = |repository: &str, target| {
+            let wanted = CreateTask {
+                plan: "x".into(),
+                repository: Some(repository.into()),
+                target_daemon_id: target,
+                ..CreateTask::default()
+            };
+            let client = lab.client.clone();
+            tokio::spawn(async move { client.create_task(&wanted).await.unwrap() })
+        };
+        let refusal = || {
+            let message = "there is no such folder here".into();
+            CommandOutcome::Refused(Refusal { code: Code::RepositoryNotFound, message })
+        };
+        // Whoever it would go to otherwise: the one that can't reach it doesn't get it.
+        let making = create("/srv/near", None);
+        let look = far.look().await;
+        far.finish(look, refusal()).await;
+        let first = near.beside(making).await.unwrap();
+        assert_eq!((near.start().await.task, first.daemon_id), (first.id, Some(near.id)));
+        // Both reach the next; one of them is busy.
+        let making = create("/srv/both", None);
+        let second = near.beside(far.beside(making)).await.unwrap();
+        assert_eq!((far.start().await.task, second.daemon_id), (second.id, Some(far.id)));
+        // The one that was asked for, and no other, however busy it is.
+        let making = create("/srv/both", Some(near.id));
+        let third = near.beside(far.beside(making)).await.unwrap();
+        assert_eq!((third.status, third.daemon_id), (TaskStatus::Pending, None));
+        assert!(third.status_reason.unwrap().contains("full"));
+    }
+
     async fn a_task_that_shall_not_start_waits_for_its_first_message(engine) {
         let lab = Lab::new(engine).await;
         let mut daemon = lab.daemon().await;
