@@ -6,6 +6,7 @@ mod repository;
 
 use crate::{
     DaemonError, disk,
+    error::told,
     runs::{Order, Outcome, Runs},
     workshop::Workshop,
 };
@@ -52,11 +53,14 @@ impl Commands {
             working: Mutex::default(),
         });
         for id in workshop.folders.commands()? {
-            let Some(CommandFile { command, outcome, after }) =
-                disk::read_json(&workshop.folders.command(id))?
-            else {
-                continue;
+            let file = match disk::read_json(&workshop.folders.command(id)) {
+                Ok(file) => file,
+                Err(error) => {
+                    tracing::error!(command = %id, error = told(&error), "left alone");
+                    continue;
+                }
             };
+            let Some(CommandFile { command, outcome, after }) = file else { continue };
             match outcome {
                 Some(outcome) => {
                     commands.known().insert(id, Some(Outcome { outcome, after }));
@@ -119,7 +123,7 @@ impl Commands {
         let file = CommandFile { command, outcome: Some(outcome.outcome.clone()), after: outcome.after };
         // Where it can't be kept it is carried out again after a restart: that is as good.
         if let Err(error) = disk::off_thread(move || disk::write_json(&path, &file)).await {
-            tracing::warn!(command = %id, error = crate::error::told(&error), "what came of a command was not kept");
+            tracing::warn!(command = %id, error = told(&error), "what came of a command was not kept");
         }
         self.known().insert(id, Some(outcome));
         self.workshop.news.notify_one();

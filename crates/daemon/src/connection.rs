@@ -4,7 +4,6 @@
 //! says that it stands. So nothing is lost or doubled however often the connection breaks, and nothing is held in memory but
 //! what is on its way.
 
-mod backoff;
 mod batch;
 mod listen;
 mod speak;
@@ -13,12 +12,12 @@ mod window;
 
 use crate::{
     DaemonError,
+    backoff::Backoff,
     commands::Commands,
     error::told,
     runs::{Order, Runs},
     workshop::Workshop,
 };
-use backoff::Backoff;
 use makima_agents::Delta;
 use makima_client::daemon::{FrameReceiver, FrameSender, Heard, LinkError};
 use makima_model::{AgentInfo, DaemonId, RunId, StopReason};

@@ -4,6 +4,7 @@
 //! results of commands. Each run has a [host](host) of its own, so that an agent outlives the daemon.
 
 mod agents;
+mod backoff;
 mod commands;
 mod config;
 mod connection;

@@ -4,7 +4,7 @@
 use makima_model::RunId;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fs, io, time::Duration};
+use std::{collections::BTreeSet, fs, io, sync::OnceLock, time::Duration};
 
 /// How long processes that were killed may take to be gone: one that waits for a dead disk can't be waited for for ever.
 const LONGEST_DEATH: Duration = Duration::from_secs(10);
@@ -13,7 +13,7 @@ const LONGEST_DEATH: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Process {
     pid: i32,
-    /// When it started, in ticks since the machine did.
+    /// When it started: in ticks since the machine did, mixed with which start of the machine that was.
     started: u64,
 }
 
@@ -124,7 +124,16 @@ fn stat(pid: i32) -> Option<Stat> {
     Some(Stat {
         is_zombie: matches!(*fields.first()?, "Z" | "X"),
         parent: fields.get(1)?.parse().ok()?,
-        started: fields.get(19)?.parse().ok()?,
+        started: fields.get(19)?.parse::<u64>().ok()? ^ this_boot(),
+    })
+}
+
+/// A number that is another one after each start of the machine.
+fn this_boot() -> u64 {
+    static BOOT: OnceLock<u64> = OnceLock::new();
+    *BOOT.get_or_init(|| {
+        let id = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        blake3::hash(&id).as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     })
 }
 

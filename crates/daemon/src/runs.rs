@@ -9,6 +9,7 @@ mod prepare;
 
 use crate::{
     DaemonError, disk,
+    error::told,
     folders::GONE,
     journal::{Durable, Journal},
     workshop::Workshop,
@@ -97,6 +98,11 @@ impl Run {
         outcome
     }
 
+    /// Whether it is of the same task, and this one takes its place.
+    fn is_before(&self, later: &Self) -> bool {
+        self.spec.task == later.spec.task && self.spec.run_number < later.spec.run_number
+    }
+
     /// Waits until it has ended.
     pub(crate) async fn ended(&self) {
         let _ = self.progress.subscribe().wait_for(|progress| progress.has_ended).await;
@@ -120,10 +126,12 @@ impl Runs {
         workshop.folders.sweep_runs()?;
         for id in workshop.folders.runs()? {
             let folder = workshop.folders.run(id);
-            match disk::read_json::<StartRun>(&folder.join(SPEC))? {
-                Some(spec) => runs.drive(spec, folder).await?,
+            match disk::read_json::<StartRun>(&folder.join(SPEC)) {
+                Ok(Some(spec)) => runs.drive(spec, folder).await?,
                 // The command that it began with was never acknowledged: it will come again.
-                None => erase(&folder)?,
+                Ok(None) => erase(&folder)?,
+                // One folder that can't be read doesn't keep the others from going on.
+                Err(error) => tracing::error!(run = %id, error = told(&error), "left alone"),
             }
         }
         Ok(runs)
@@ -153,9 +161,13 @@ impl Runs {
         let id = spec.run;
         let run =
             Arc::new(Run { spec: Arc::new(spec), folder, orders, progress: watch::channel(progress).0 });
-        let driver = Driver::new(Arc::clone(&self.workshop), &run, received);
+        let mut runs = self.locked();
+        let earlier = runs.values().map(|(run, _)| run);
+        let earlier = earlier.filter(|earlier| earlier.is_before(&run)).map(Arc::clone).collect();
+        let driver = Driver::new(Arc::clone(&self.workshop), &run, received, earlier);
         let task = tokio::spawn(driver.drive());
-        self.locked().insert(id, (run, task));
+        runs.insert(id, (run, task));
+        drop(runs);
         self.count.send_modify(|count| *count += 1);
         self.workshop.news.notify_one();
         Ok(())

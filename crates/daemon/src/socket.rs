@@ -44,7 +44,7 @@ pub(crate) enum FromHost {
     /// What became of an input.
     Input { id: MessageId, is_taken: bool },
     /// What became of an answer; a refusal says why.
-    Answer { question: QuestionId, refusal: Option<String> },
+    Answer { question: QuestionId, answer: Answer, refusal: Option<String> },
 }
 
 /// Where sockets are addressed: through the folder's handle, since a path may be longer than an address.

@@ -1,7 +1,6 @@
 //! Blobs on their way to the server. A blob's file is there until the server has it, so one that is not there is there.
 
-use super::backoff::Backoff;
-use crate::{disk, error::told, workshop::Workshop};
+use crate::{backoff::Backoff, disk, error::told, workshop::Workshop};
 use makima_client::{ClientError, daemon::PutError};
 use makima_model::BlobRef;
 use std::{collections::BTreeSet, sync::Arc};

@@ -280,20 +280,20 @@ impl Course {
                 self.says.push(FromHost::Input { id, is_taken: self.taken.contains(&id) });
             }
             Event::Said(ToHost::Answer { question, answer }) => {
-                let refusal = self.answer(question, answer);
-                self.says.push(FromHost::Answer { question, refusal });
+                let refusal = self.answer(question, &answer);
+                self.says.push(FromHost::Answer { question, answer, refusal });
             }
         }
     }
 
-    fn answer(&mut self, question: QuestionId, answer: Answer) -> Option<String> {
-        if self.answered.get(&question) == Some(&answer) {
+    fn answer(&mut self, question: QuestionId, answer: &Answer) -> Option<String> {
+        if self.answered.get(&question) == Some(answer) {
             return None;
         }
-        match self.dialogue.answer(question, &answer) {
+        match self.dialogue.answer(question, answer) {
             Ok(acts) => {
                 self.take(acts);
-                self.answered.insert(question, answer);
+                self.answered.insert(question, answer.clone());
                 None
             }
             Err(error) => Some(told(&error)),

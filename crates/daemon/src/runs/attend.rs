@@ -1,23 +1,24 @@
 //! The daemon's end of the talk with a run's host.
 
-use super::{
-    Order, Outcome,
-    drive::{Asked, Driver},
-};
+use super::{Order, Outcome, drive::Driver};
 use crate::{
     process::Process,
     socket::{self, Ear, FromHost, ToHost},
 };
 use futures::FutureExt;
 use makima_wire::Code;
-use std::{sync::Arc, time::Duration};
+use rustix::process::Signal;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::net::{
     UnixStream,
     unix::{OwnedReadHalf, OwnedWriteHalf},
 };
 
 /// How long to wait before a host is called again that did not answer.
-const NEXT_CALL: Duration = Duration::from_millis(50);
+const NEXT_CALL: Duration = Duration::from_millis(10);
 
 impl Driver {
     /// Talks with the host until it is gone.
@@ -26,6 +27,10 @@ impl Driver {
             match socket::connect(&self.folder).await {
                 Ok(stream) => self.talk(stream).await,
                 Err(error) => tracing::debug!(run = %self.run.run, %error, "the run host did not answer"),
+            }
+            if self.late_at.is_some_and(|late| Instant::now() >= late) {
+                tracing::error!(run = %self.run.run, "the run host does not stop its agent; it is killed");
+                host.signal(Signal::KILL);
             }
             tokio::time::sleep(NEXT_CALL).await;
         }
@@ -38,16 +43,20 @@ impl Driver {
     async fn talk(&mut self, stream: UnixStream) {
         let (from, mut to) = stream.into_split();
         let mut ear = Ear::new(from);
-        // Those that waited for an answer when the last talk broke off are not asked twice: the host remembers.
-        for (order, asked) in std::mem::take(&mut self.early) {
-            self.pass_on(order, asked, &mut to).await;
+        // What an earlier talk left without an answer is said again: a host does nothing twice.
+        let said: Vec<ToHost> = self.pending.iter().map(|(order, _)| words(order)).collect();
+        for what in said {
+            if !say(&mut to, &what).await {
+                return;
+            }
         }
         while self.exchange(&mut ear, &mut to).await {}
     }
 
-    /// Does the next thing; `false` when the host is gone.
+    /// Does the next thing; `false` when the host is gone, or late.
     async fn exchange(&mut self, ear: &mut Ear<OwnedReadHalf>, to: &mut OwnedWriteHalf) -> bool {
         self.keep_next();
+        let late_at = self.late_at;
         tokio::select! {
             heard = ear.hear::<FromHost>() => match heard {
                 Some(heard) => {
@@ -56,7 +65,11 @@ impl Driver {
                 }
                 None => false,
             },
-            Some((order, asked)) = self.orders.recv() => self.pass_on(order, asked, to).await,
+            Some((order, asked)) = self.orders.recv() => {
+                let what = words(&order);
+                self.accept(order, asked);
+                say(to, &what).await
+            }
             records = async { match self.keeping.as_mut() {
                 Some(keeping) => keeping.await,
                 None => std::future::pending().await,
@@ -67,6 +80,10 @@ impl Driver {
                     None => true,
                 }
             }
+            () = async { match late_at {
+                Some(late) => tokio::time::sleep_until(late.into()).await,
+                None => std::future::pending().await,
+            }} => false,
         }
     }
 
@@ -91,41 +108,28 @@ impl Driver {
             }
             FromHost::Input { id, is_taken } => {
                 let outcome = if is_taken { Outcome::done() } else { Outcome::not_running() };
-                answer_all(self.inputs.remove(&id), &outcome);
+                self.settle(|order| matches!(order, Order::Input(input) if input.id == id), &outcome);
             }
-            FromHost::Answer { question, refusal } => {
+            FromHost::Answer { question, answer, refusal } => {
                 let outcome = match refusal {
                     None => Outcome::done(),
                     Some(why) => Outcome::refused(Code::Conflict, why),
                 };
-                answer_all(self.answers.remove(&question), &outcome);
+                let is_it = |order: &Order| matches!(order, Order::Answer(of, given) if *of == question && *given == answer);
+                self.settle(is_it, &outcome);
             }
         }
     }
+}
 
-    async fn pass_on(&mut self, order: Order, asked: Asked, to: &mut OwnedWriteHalf) -> bool {
-        let what = match order {
-            Order::Input(input) => {
-                self.inputs.entry(input.id).or_default().push(asked);
-                ToHost::Input { input }
-            }
-            Order::Answer(question, answer) => {
-                self.answers.entry(question).or_default().push(asked);
-                ToHost::Answer { question, answer }
-            }
-            Order::Stop(reason) => {
-                self.stops.push(asked);
-                ToHost::Stop { reason }
-            }
-        };
-        say(to, &what).await
+fn words(order: &Order) -> ToHost {
+    match order {
+        Order::Input(input) => ToHost::Input { input: input.clone() },
+        Order::Answer(question, answer) => ToHost::Answer { question: *question, answer: answer.clone() },
+        Order::Stop(reason) => ToHost::Stop { reason: *reason },
     }
 }
 
 async fn say(to: &mut OwnedWriteHalf, what: &ToHost) -> bool {
     socket::say(to, what).await.is_ok()
-}
-
-fn answer_all(asked: Option<Vec<Asked>>, outcome: &Outcome) {
-    asked.into_iter().flatten().for_each(|asked| drop(asked.send(outcome.clone())));
 }

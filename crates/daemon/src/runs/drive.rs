@@ -2,15 +2,21 @@
 
 use super::{Order, Orders, Outcome, Progress, Run};
 use crate::{DaemonError, error::told, host, journal::Durable, workshop::Workshop};
-use futures::future::BoxFuture;
-use makima_model::{MessageId, QuestionId, Record, RunEnd, RunOutcome};
+use futures::future::{BoxFuture, join_all};
+use makima_model::{Record, RunEnd, RunOutcome, StopReason};
 use makima_wire::frame::StartRun;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     path::PathBuf,
     sync::Arc,
+    time::{Duration, Instant},
 };
 use tokio::sync::{oneshot, watch};
+
+/// How long to wait for a host of which is known only that it is there.
+const SETTING_UP: Duration = Duration::from_millis(20);
+/// How much longer than it has reason to a host may take to stop its agent, before it is killed.
+const OVERTIME: Duration = Duration::from_secs(30);
 
 pub(super) type Asked = oneshot::Sender<Outcome>;
 
@@ -20,15 +26,15 @@ pub(super) struct Driver {
     pub(super) run: Arc<StartRun>,
     pub(super) folder: PathBuf,
     pub(super) orders: Orders,
-    /// Orders that came before there was a host to carry them out.
-    pub(super) early: VecDeque<(Order, Asked)>,
-    /// Who waits for a word of the host.
-    pub(super) inputs: BTreeMap<MessageId, Vec<Asked>>,
-    pub(super) answers: BTreeMap<QuestionId, Vec<Asked>>,
-    pub(super) stops: Vec<Asked>,
+    /// Orders that aren't carried out yet, in the order in which they came.
+    pub(super) pending: Vec<(Order, Asked)>,
+    /// When a host that was told to stop is late.
+    pub(super) late_at: Option<Instant>,
     /// Turns that have ended and wait for their checkpoint; that of the first is being made.
     pub(super) turns: VecDeque<u32>,
     pub(super) keeping: Option<BoxFuture<'static, Vec<Record>>>,
+    /// Earlier runs of the task: it has one agent at a time.
+    pub(super) earlier: Vec<Arc<Run>>,
 }
 
 /// Where a run shows how far it has come.
@@ -50,19 +56,31 @@ impl Board {
     }
 }
 
+/// Why a run's host was not started.
+pub(super) enum NotBegun {
+    /// There is one already: an earlier daemon went while it started it.
+    Hosted,
+    /// The run has come to its end.
+    Over(RunEnd),
+}
+
 impl Driver {
-    pub(super) fn new(workshop: Arc<Workshop>, run: &Arc<Run>, orders: Orders) -> Self {
+    pub(super) fn new(
+        workshop: Arc<Workshop>,
+        run: &Arc<Run>,
+        orders: Orders,
+        earlier: Vec<Arc<Run>>,
+    ) -> Self {
         Self {
             board: Board { workshop, progress: run.progress.clone() },
             run: Arc::clone(&run.spec),
             folder: run.folder.clone(),
             orders,
-            early: VecDeque::new(),
-            inputs: BTreeMap::new(),
-            answers: BTreeMap::new(),
-            stops: Vec::new(),
+            pending: Vec::new(),
+            late_at: None,
             turns: VecDeque::new(),
             keeping: None,
+            earlier,
         }
     }
 
@@ -72,41 +90,69 @@ impl Driver {
             let end = self.work().await;
             self.finish(end).await;
         }
-        let last = self.board.progress().durable.n;
-        for asked in self.stops.drain(..) {
-            let _ = asked.send(Outcome { after: Some((self.run.run, last)), ..Outcome::done() });
+        let after = Some((self.run.run, self.board.progress().durable.n));
+        let late = |order: &Order| match order {
+            Order::Stop(_) => Outcome { after, ..Outcome::done() },
+            Order::Input(_) | Order::Answer(..) => Outcome::not_running(),
+        };
+        for (order, asked) in std::mem::take(&mut self.pending) {
+            let _ = asked.send(late(&order));
         }
-        for asked in std::mem::take(&mut self.inputs)
-            .into_values()
-            .chain(std::mem::take(&mut self.answers).into_values())
-        {
-            asked.into_iter().for_each(|asked| drop(asked.send(Outcome::not_running())));
-        }
-        let mut early = std::mem::take(&mut self.early);
-        while let Some((order, asked)) = match early.pop_front() {
-            Some(early) => Some(early),
-            None => self.orders.recv().await,
-        } {
-            let _ = asked.send(match order {
-                Order::Stop(_) => Outcome { after: Some((self.run.run, last)), ..Outcome::done() },
-                Order::Input(_) | Order::Answer(..) => Outcome::not_running(),
-            });
+        while let Some((order, asked)) = self.orders.recv().await {
+            let _ = asked.send(late(&order));
         }
     }
 
     /// Has the agent work until nothing of it is left. Answers how the run ended, if that isn't the host's to say.
     async fn work(&mut self) -> Option<RunEnd> {
-        match host::started_in(&self.folder) {
-            // A host that an earlier daemon started, dead or alive.
-            Ok(Some(process)) => self.attend(process).await,
-            Ok(None) => match self.begin().await {
-                Ok(process) => self.attend(process).await,
-                Err(end) => return Some(end),
-            },
-            Err(error) => return Some(failed(&error)),
+        loop {
+            match host::started_in(&self.folder) {
+                // A host that an earlier daemon started, dead or alive.
+                Ok(Some(process)) => {
+                    self.attend(process).await;
+                    return None;
+                }
+                Ok(None) => {}
+                Err(error) => return Some(failed(&error)),
+            }
+            match self.begin().await {
+                Ok(process) => {
+                    self.attend(process).await;
+                    return None;
+                }
+                Err(NotBegun::Over(end)) => return Some(end),
+                Err(NotBegun::Hosted) => tokio::time::sleep(SETTING_UP).await,
+            }
         }
-        None
     }
+
+    /// Takes an order on.
+    pub(super) fn accept(&mut self, order: Order, asked: Asked) {
+        if let Order::Stop(_) = order {
+            let patience = self.board.workshop.config.patience;
+            let reason = patience.interrupt + 2 * patience.stop;
+            self.late_at.get_or_insert(Instant::now() + reason + OVERTIME);
+        }
+        self.pending.push((order, asked));
+    }
+
+    /// Tells everybody who asked for something what came of it.
+    pub(super) fn settle(&mut self, is_it: impl Fn(&Order) -> bool, outcome: &Outcome) {
+        for (_, asked) in self.pending.extract_if(.., |(order, _)| is_it(order)) {
+            let _ = asked.send(outcome.clone());
+        }
+    }
+}
+
+/// Stops earlier runs of the task, and waits until none of them works in its worktree any more.
+pub(super) async fn replace(earlier: &[Arc<Run>]) {
+    let ends = earlier.iter().map(|run| {
+        if !run.progress().has_ended {
+            drop(run.order(Order::Stop(StopReason::Replaced)));
+        }
+        run.ended()
+    });
+    join_all(ends).await;
 }
 
 /// How a run ends that this machine could not do.

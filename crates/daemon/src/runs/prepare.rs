@@ -2,26 +2,31 @@
 
 use super::{
     Order,
-    drive::{Board, Driver, failed},
+    drive::{Board, Driver, NotBegun, failed, replace},
     launch,
     pen::Pen,
 };
 use crate::{
-    DaemonError, disk,
+    DaemonError,
+    backoff::Backoff,
+    disk,
+    error::told,
     host::{HostSpec, ProgramSpec, ResumeSpec, stopped},
     process::Process,
     workshop::Workshop,
 };
 use futures::StreamExt;
-use makima_agents::{Agent, Environment, Launch, Program, Resume};
+use makima_agents::{Agent, Environment, Launch, Program, Resume, SessionFile};
+use makima_client::ClientError;
 use makima_git::Progress;
-use makima_model::{NoticeLevel, Record, RunEnd};
+use makima_model::{NoticeLevel, Record};
 use makima_wire::frame::{ResumeFrom, SessionLine, StartRun};
 use std::{
     fs,
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -33,30 +38,37 @@ use tokio::{
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 impl Driver {
-    /// Prepares everything and starts the host, unless the run is stopped before. An error is how the run ends.
-    pub(super) async fn begin(&mut self) -> Result<Process, RunEnd> {
-        {
-            let preparing = prepare(&self.board, &self.run, &self.folder);
-            tokio::pin!(preparing);
-            loop {
-                tokio::select! {
-                    prepared = &mut preparing => match prepared {
-                        Ok(()) => break,
-                        Err(error) => return Err(failed(&error)),
-                    },
-                    Some((order, asked)) = self.orders.recv() => match order {
-                        Order::Stop(reason) => {
-                            self.stops.push(asked);
-                            return Err(stopped(reason, self.board.workshop.config.patience.daemon));
-                        }
-                        order => self.early.push_back((order, asked)),
-                    },
+    /// Prepares everything and starts the host, unless the run is stopped before.
+    pub(super) async fn begin(&mut self) -> Result<Process, NotBegun> {
+        let (board, run, folder) = (self.board.clone(), Arc::clone(&self.run), self.folder.clone());
+        let earlier = std::mem::take(&mut self.earlier);
+        let preparing = async move {
+            replace(&earlier).await;
+            prepare(&board, &run, &folder).await
+        };
+        tokio::pin!(preparing);
+        loop {
+            tokio::select! {
+                prepared = &mut preparing => match prepared {
+                    Ok(()) => break,
+                    Err(DaemonError::JournalHeld { .. }) => return Err(NotBegun::Hosted),
+                    Err(error) => return Err(NotBegun::Over(failed(&error))),
+                },
+                Some((order, asked)) = self.orders.recv() => {
+                    let stop = match order {
+                        Order::Stop(reason) => Some(reason),
+                        Order::Input(_) | Order::Answer(..) => None,
+                    };
+                    self.accept(order, asked);
+                    if let Some(reason) = stop {
+                        return Err(NotBegun::Over(stopped(reason, self.board.workshop.config.patience.daemon)));
+                    }
                 }
             }
         }
         // From here on it isn't given up half-way: what was started has to be stopped in order.
         let host = launch::host(&self.folder, &self.board.workshop.config.program).await;
-        host.map_err(|error| failed(&error))
+        host.map_err(|error| NotBegun::Over(failed(&error)))
     }
 }
 
@@ -125,7 +137,7 @@ async fn prepare(board: &Board, run: &StartRun, folder: &Path) -> Result<(), Dae
 
 /// Makes the worktree, and tells now and then how far its clone has come.
 async fn make_worktree(board: &Board, run: &StartRun, pen: &Pen) -> Result<(PathBuf, Record), DaemonError> {
-    let (tell, mut told) = watch::channel(None);
+    let (tell, mut news) = watch::channel(None);
     let mut watcher = |progress: Progress| {
         tell.send_replace(Some(progress));
     };
@@ -136,8 +148,11 @@ async fn make_worktree(board: &Board, run: &StartRun, pen: &Pen) -> Result<(Path
         tokio::select! {
             made = &mut making => return made,
             _ = ticks.tick() => {
-                let news = if told.has_changed().unwrap_or(false) { told.borrow_and_update().clone() } else { None };
-                if let Some(Progress { phase, percent }) = news {
+                let latest = match news.has_changed() {
+                    Ok(true) => news.borrow_and_update().clone(),
+                    Ok(false) | Err(_) => None,
+                };
+                if let Some(Progress { phase, percent }) = latest {
                     let text = format!("preparing the repository: {phase}, {percent} %");
                     let notice = Record::Notice { level: NoticeLevel::Info, text, failure: None };
                     board.show(pen.write(vec![notice]).await?, false);
@@ -147,7 +162,7 @@ async fn make_worktree(board: &Board, run: &StartRun, pen: &Pen) -> Result<(Path
     }
 }
 
-/// Writes the session that the agent goes on with, as it arrives from the server.
+/// Writes the session that the agent goes on with. A server that is away is waited for.
 async fn fetch_session(
     workshop: &Workshop,
     run: &StartRun,
@@ -157,14 +172,34 @@ async fn fetch_session(
     worktree: &Path,
 ) -> Result<Resume, DaemonError> {
     let path = agent.session_path(folder, &from.session_id);
-    let failed = |source| DaemonError::write(&path, source);
     if let Some(parent) = path.parent() {
         disk::make_folder(parent)?;
     }
+    let mut backoff = Backoff::new(workshop.config.clock.clone());
+    loop {
+        let session = agent.session_file(&from.session_id, worktree);
+        match download_session(workshop, run, session, &path).await {
+            Ok(()) => return Ok(Resume { session_id: from.session_id.clone(), file: path }),
+            Err(DaemonError::Server(error)) if may_pass(&error) => {
+                tracing::warn!(run = %run.run, error = told(&error), "the session was not fetched; trying again");
+                tokio::time::sleep(backoff.next()).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes the session as it arrives from the server.
+async fn download_session(
+    workshop: &Workshop,
+    run: &StartRun,
+    mut session: Box<dyn SessionFile>,
+    path: &Path,
+) -> Result<(), DaemonError> {
+    let failed = |source| DaemonError::write(path, source);
     let mut options = tokio::fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path).await;
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path).await;
     let mut file = BufWriter::new(file.map_err(failed)?);
-    let mut session = agent.session_file(&from.session_id, worktree);
     let mut lines = Box::pin(workshop.server.session(run.run).await?);
     let mut bytes = Vec::new();
     while let Some(line) = lines.next().await {
@@ -177,8 +212,18 @@ async fn fetch_session(
     }
     session.finish(&mut bytes);
     file.write_all(&bytes).await.map_err(failed)?;
-    file.flush().await.map_err(failed)?;
-    Ok(Resume { session_id: from.session_id.clone(), file: path })
+    file.flush().await.map_err(failed)
+}
+
+/// Whether the server may answer otherwise later.
+fn may_pass(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { .. } => true,
+        ClientError::Refused { status, .. } | ClientError::NotMakima { status, .. } => {
+            status.is_server_error()
+        }
+        ClientError::Strange { .. } => false,
+    }
 }
 
 /// Makes the folders and files that an agent's program finds when it starts.

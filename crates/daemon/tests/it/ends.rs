@@ -6,7 +6,7 @@ use makima_daemon::host::Patience;
 use makima_model::{Answer, Record, RunOutcome, StopReason};
 use makima_wire::{
     Code,
-    frame::{Command, CommandOutcome, CommandResult, Refusal},
+    frame::{Command, CommandOutcome, CommandResult, Refusal, StartRun},
 };
 use serde_json::json;
 use std::{fs, time::Duration};
@@ -260,6 +260,32 @@ async fn a_run_that_the_server_replaced_is_stopped() {
     let outcome = lab.order(Command::Stop { run: run.run, reason: StopReason::Replaced }).await;
     assert_eq!(outcome, done());
     assert!(lab.ended(&run).await.reason.unwrap().contains("newer run"));
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_has_one_agent_at_a_time() {
+    let lab = Lab::new(json!({
+        "FIRST": [{"content": [text("on and on")], "endless": true}],
+        "SECOND": [{"content": [text("second")]}],
+    }))
+    .await;
+    let daemon = lab.daemon().await;
+    let first = lab.run("FIRST");
+    lab.start(&first);
+    lab.server.until(|kept| kept.deltas.iter().any(|(of, _)| *of == first.run).then_some(())).await;
+    let mut second = lab.run("SECOND");
+    (second.task, second.branch_name, second.run_number) = (first.task, first.branch_name.clone(), 2);
+    lab.start(&second);
+    assert_eq!(lab.ended(&second).await.outcome, RunOutcome::Completed);
+    assert!(lab.ended(&first).await.reason.unwrap().contains("newer run"));
+    let at = |run: &StartRun, told: fn(&Record) -> bool| {
+        lab.server.kept().entries[&run.run].iter().find(|entry| told(&entry.record)).unwrap().at
+    };
+    let ended = at(&first, |record| matches!(record, Record::Ended(_)));
+    let spawned = at(&second, |record| matches!(record, Record::Spawned { .. }));
+    assert!(ended <= spawned, "the first ended at {ended}, the second began at {spawned}");
     lab.verify();
     daemon.stop().await;
 }

@@ -6,18 +6,18 @@ use std::time::Duration;
 const SHORTEST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     clock: Clock,
     tries: u32,
 }
 
 impl Backoff {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self { clock, tries: 0 }
     }
 
     /// The next pause: a random part of the second half of what it may be at most.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let most = SHORTEST.saturating_mul(1 << self.tries.min(10)).min(LONGEST);
         self.tries += 1;
         // The end of a fresh id is random.
@@ -26,7 +26,7 @@ impl Backoff {
     }
 
     /// It worked: the next pause is short again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.tries = 0;
     }
 }
