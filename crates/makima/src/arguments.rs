@@ -1,0 +1,94 @@
+//! The command line: what every command takes, and which commands there are.
+
+use crate::{
+    commands::{
+        daemon::DaemonArguments, run::RunArguments, run_host::RunHostArguments,
+        scripted_agent::ScriptedAgentArguments, server::ServerArguments, task::TaskCommand, up::UpArguments,
+        user::UserCommand,
+    },
+    config::Config,
+    data_folder::DataFolder,
+    failure::Failure,
+};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Runs coding agents in git worktrees of their own, and keeps every moment of what they do
+#[derive(Debug, Parser)]
+#[command(
+    name = "makima",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  makima up                                start everything, in one process
+  makima run \"Give the parser a test\"      let an agent work on the repository you are in
+  makima up --demo                         see it work without an agent and without a key
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not found, 4 not allowed, 5 no server"
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Where the data is kept, and the key found; without it, `makima` in your XDG data directory
+    #[arg(long, global = true, env = "MAKIMA_DATA_DIR", value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The configuration file; without it, `makima.toml` in the data directory
+    #[arg(long, global = true, env = "MAKIMA_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON document for programs, and nothing for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more about what goes on inside; twice or thrice for still more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Global {
+    /// The data folder.
+    pub(crate) fn data(&self) -> Result<DataFolder, Failure> {
+        DataFolder::find(self.data_dir.as_deref())
+    }
+
+    /// The configuration file's contents.
+    pub(crate) fn configuration(&self, data: &DataFolder) -> Result<Config, Failure> {
+        Config::load(self.config.as_deref(), data.path())
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Up(UpArguments),
+    Run(RunArguments),
+    /// Speak to the agent of a task
+    #[command(subcommand)]
+    Task(TaskCommand),
+    Server(ServerArguments),
+    Daemon(DaemonArguments),
+    /// Give people access to a server
+    #[command(subcommand)]
+    User(UserCommand),
+    RunHost(RunHostArguments),
+    ScriptedAgent(ScriptedAgentArguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

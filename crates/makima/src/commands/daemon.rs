@@ -1,0 +1,100 @@
+//! `makima daemon`
+
+use crate::{
+    arguments::Global,
+    failure::{Exit, Failure},
+    printer::{Line, Printer, Style},
+    standing::{DaemonOptions, Ending, Signals, connected, prepare, start_daemon},
+};
+use clap::Args;
+use makima_daemon::Daemon;
+use serde::Serialize;
+
+/// Run agents on this machine for a server elsewhere
+///
+/// Ctrl-C stops all agents in good order; SIGTERM leaves them working, and the next `makima daemon` takes them up again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  MAKIMA_API_KEY=mk_… makima daemon --server-url https://makima.example.com --max-concurrent-tasks 8")]
+pub(crate) struct DaemonArguments {
+    /// The server's address
+    #[arg(long, env = "MAKIMA_API_URL", value_name = "URL")]
+    server_url: Option<String>,
+    /// The key of the owner whose tasks it runs; better given by the variable, which others can't see
+    #[arg(long, env = "MAKIMA_API_KEY", value_name = "KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// What to call it; without it, the machine's name
+    #[arg(long, env = "MAKIMA_DAEMON_NAME", value_name = "NAME")]
+    name: Option<String>,
+    /// How many tasks it works on at once [default: 4]
+    #[arg(long, env = "MAKIMA_MAX_CONCURRENT_TASKS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    max_concurrent_tasks: Option<u16>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ready<'a> {
+    server_url: &'a str,
+}
+
+/// Runs a daemon until a signal comes.
+pub(crate) async fn daemon(
+    global: &Global,
+    arguments: DaemonArguments,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let (data, config, mut signals) = prepare(global)?;
+    let server_url = arguments.server_url.or(config.daemon.server_url.clone()).ok_or_else(|| {
+        Failure::usage("which server shall the daemon work for?").hint(
+            "name it with --server-url, MAKIMA_API_URL, or server_url below [daemon] of the configuration",
+        )
+    })?;
+    let api_key = arguments.api_key.ok_or_else(|| {
+        Failure::usage("the daemon needs a key of the server")
+            .hint("set MAKIMA_API_KEY; `makima user create` makes one")
+    })?;
+    let _lock = data.lock("daemon")?;
+    let options = DaemonOptions {
+        server_url: server_url.clone(),
+        api_key,
+        name: arguments.name,
+        max_concurrent_tasks: arguments.max_concurrent_tasks,
+        agents: config.agents(),
+    };
+    let daemon = start_daemon(options, &config, &data).await?;
+    printer.line(Line::from("Connecting to ").then(Style::Strong, server_url.clone()));
+    let ending = tokio::select! {
+        taken = connected(&daemon) => {
+            taken?;
+            printer.document(&Ready { server_url: &server_url });
+            printer.line("Connected: tasks may come");
+            signals.next().await
+        }
+        ending = signals.next() => ending,
+    };
+    end(daemon, ending, &mut signals, printer).await?;
+    Ok(Exit::Done)
+}
+
+/// Ends a daemon as it was told; a second Ctrl-C doesn't wait for agents.
+pub(crate) async fn end(
+    daemon: Daemon,
+    ending: Ending,
+    signals: &mut Signals,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    match ending {
+        Ending::Detach => daemon.detach().await,
+        Ending::Stop => {
+            printer.line(
+                "Stopping; agents end in good order, and everything is kept (Ctrl-C again leaves at once)",
+            );
+            tokio::select! {
+                () = daemon.stop() => {}
+                _ = signals.next() => return Err(Failure::new("left before all agents had ended")),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! `makima up`
+
+use crate::{
+    arguments::Global,
+    commands::daemon,
+    credentials::Credentials,
+    data_folder::DataFolder,
+    demo::Demo,
+    environment,
+    failure::{Exit, Failure, chain},
+    printer::{Line, Printer, Style},
+    standing::{DaemonOptions, ServerOptions, connected, prepare, start_daemon, start_server, url_of},
+};
+use clap::Args;
+use makima_client::Client;
+use makima_server::{ApiError, App, Server};
+use serde::Serialize;
+
+/// Start Makima: server and daemon in one process, with no configuration
+///
+/// The first start makes you an owner and a key, and saves the key where the other commands find it. Leave it running,
+/// and call `makima run` in another terminal.
+///
+/// Ctrl-C stops all agents in good order; everything is kept. SIGTERM leaves them working: the next `makima up` takes
+/// them up again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  makima up
+  makima up --demo                   with work to look at, done by an agent that needs no key
+  makima up --data-dir ./.makima     apart from your own data")]
+pub(crate) struct UpArguments {
+    #[command(flatten)]
+    server: ServerOptions,
+    /// Make a small repository with tasks, on which a scripted agent really works
+    #[arg(long)]
+    demo: bool,
+}
+
+/// The one line for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ready<'a> {
+    url: &'a str,
+    api_key: &'a str,
+    owner_id: makima_model::OwnerId,
+}
+
+/// Runs server and daemon until a signal comes.
+pub(crate) async fn up(global: &Global, arguments: UpArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let (data, config, mut signals) = prepare(global)?;
+    let mut lock = data.lock("server")?;
+    let _daemons_lock = data.lock("daemon")?;
+    let server = start_server(&arguments.server, &config, &data).await?;
+    let url = url_of(server.address());
+    let credentials = credentials(&server, &url, &data).await?;
+    lock.tell(Some(&url));
+
+    let client = Client::new(&url, Some(credentials.api_key.clone()))?;
+    let mut agents = config.agents();
+    let demo = match arguments.demo {
+        true => Some(Demo::prepare(&data, &mut agents).await?),
+        false => None,
+    };
+    let options = DaemonOptions {
+        server_url: url.clone(),
+        api_key: credentials.api_key.clone(),
+        name: None,
+        max_concurrent_tasks: None,
+        agents,
+    };
+    let daemon = start_daemon(options, &config, &data).await?;
+    connected(&daemon).await?;
+
+    printer.document(&Ready { url: &url, api_key: &credentials.api_key, owner_id: credentials.owner_id });
+    printer.line(Line::from("Makima is ready at ").then(Style::Strong, url.clone()));
+    // For another terminal, which knows nothing of the variables of this one.
+    let program = data.call(&environment::program_name());
+    let ending = match &demo {
+        None => {
+            printer.line(
+                Line::from("Next, in a git repository and another terminal: ")
+                    .then(Style::Accent, format!("{program} run \"what the agent shall do\"")),
+            );
+            signals.next().await
+        }
+        Some(demo) => tokio::select! {
+            ending = signals.next() => ending,
+            failure = demo.show(&client, printer, &program) => {
+                // What it shows is beside the point of the server: that goes on.
+                printer.failure(&failure);
+                signals.next().await
+            }
+        },
+    };
+    printer.close();
+    daemon::end(daemon, ending, &mut signals, printer).await?;
+    server.stop().await;
+    Ok(Exit::Done)
+}
+
+/// The key of the data folder's own, made anew where it is lost, and the owner whose it is, made where there is none.
+async fn credentials(server: &Server, url: &str, data: &DataFolder) -> Result<Credentials, Failure> {
+    let path = data.credentials();
+    let app = server.app();
+    let refused =
+        |error: ApiError| Failure::new(format!("no owner or key could be made: {}", error.message()));
+    let saved = match Credentials::load(&path)? {
+        Some(saved) => app
+            .key_owner(&saved.api_key)
+            .await
+            .map_err(|error| Failure::new(chain(&error)))?
+            .map(|owner| (owner, saved.api_key)),
+        None => None,
+    };
+    let (owner_id, api_key) = match saved {
+        Some(saved) => saved,
+        None => make_key(app).await.map_err(refused)?,
+    };
+    let credentials = Credentials { url: url.to_owned(), api_key, owner_id };
+    credentials.save(&path)?;
+    Ok(credentials)
+}
+
+async fn make_key(app: &App) -> Result<(makima_model::OwnerId, String), ApiError> {
+    match app.owners().await?.first() {
+        Some((owner, _)) => Ok((*owner, app.create_key(*owner, "makima up").await?)),
+        None => {
+            let user = app.create_user(&environment::login_name()).await?;
+            Ok((user.id, user.api_key))
+        }
+    }
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Built by hand, long ago.
+echo 6

@@ -1,0 +1,143 @@
+//! What is told at the end of a task.
+
+use crate::printer::{Line, Style, one_line};
+use makima_model::{FileAction, FileChange, Published, TaskStatus};
+use makima_wire::Task;
+
+/// Files that are listed.
+const SHOWN: usize = 20;
+
+/// The outcome, the branch, the files, what it took, and how to go on.
+pub(crate) fn summary(
+    task: &Task,
+    files: &[FileChange],
+    published: Option<&Published>,
+    program: &str,
+) -> Vec<Line> {
+    let mut lines = vec![Line::default(), outcome(task)];
+    lines.push(entry("branch", branch(task, published)));
+    for (n, file) in files.iter().take(SHOWN).enumerate() {
+        lines.push(entry(if n == 0 { "files" } else { "" }, self::file(file)).cut());
+    }
+    match files.len().saturating_sub(SHOWN) {
+        _ if files.is_empty() => lines.push(entry("files", "none changed".to_owned())),
+        0 => {}
+        more => lines.push(entry("", format!("… {more} more"))),
+    }
+    lines.push(entry("used", used(task)));
+    match (task.status, published, &task.base_branch) {
+        _ if files.is_empty() => {}
+        (TaskStatus::Completed, Some(Published::Repository { .. }), Some(base)) => {
+            lines.push(entry("look", format!("git diff {base}...{}", task.branch_name)));
+        }
+        (TaskStatus::Completed, ..) => {}
+        // What the agent didn't commit comes to the branch when the task completes.
+        _ => {
+            let worktree = task.worktree_path.as_deref().unwrap_or("its worktree");
+            let number = task.checkpoint_count;
+            lines.push(entry(
+                "look",
+                format!("what is not committed is kept in checkpoint {number}, and lies in {worktree}"),
+            ));
+        }
+    }
+    if task.status.is_over() {
+        lines.push(entry("go on", format!("{program} task send {} \"…\"", task.id.short())));
+    }
+    lines
+}
+
+fn outcome(task: &Task) -> Line {
+    let style = match task.status {
+        TaskStatus::Completed => Style::Good,
+        TaskStatus::Failed => Style::Bad,
+        _ => Style::Warn,
+    };
+    let took = match (task.started_at, task.completed_at) {
+        (Some(from), Some(to)) if task.run_number == 1 => {
+            format!(" after {}", duration(to.since(from).as_secs()))
+        }
+        _ => String::new(),
+    };
+    let reason = task.status_reason.as_deref().map(|why| format!(": {}", one_line(why))).unwrap_or_default();
+    Line::styled(style, task.status.as_str())
+        .plain(format!("{took}{reason}"))
+        .then(Style::Faint, format!("  task {}", task.id.short()))
+}
+
+fn branch(task: &Task, published: Option<&Published>) -> String {
+    let branch = &task.branch_name;
+    match published {
+        Some(Published::CheckedOut { worktree }) => {
+            format!("{branch} (left as it was in your repository: it is checked out in {worktree})")
+        }
+        Some(Published::Clone) => format!("{branch} (in Makima's own clone: the repository is remote)"),
+        Some(Published::Failed { message }) => {
+            format!("{branch} (your repository could not take it: {})", one_line(message))
+        }
+        Some(Published::Repository { .. }) => branch.clone(),
+        None => format!("{branch} (not in your repository yet)"),
+    }
+}
+
+fn file(file: &FileChange) -> String {
+    let path = match &file.old_path {
+        Some(old) => format!("{} → {}", one_line(old), one_line(&file.path)),
+        None => one_line(&file.path),
+    };
+    let size = match (file.binary, file.action) {
+        (true, _) => "  binary".to_owned(),
+        (_, FileAction::Added) => format!("  +{}", file.additions),
+        (_, FileAction::Deleted) => format!("  −{}", file.deletions),
+        _ => format!("  +{} −{}", file.additions, file.deletions),
+    };
+    format!("{} {path}{size}", file.action)
+}
+
+fn used(task: &Task) -> String {
+    let cost = match task.total_cost {
+        cost if cost <= 0.0 => String::new(),
+        cost if cost < 1.0 => format!(", ${cost:.4}"),
+        cost => format!(", ${cost:.2}"),
+    };
+    format!("{} tokens{cost}", grouped(task.total_tokens))
+}
+
+fn entry(name: &str, text: String) -> Line {
+    Line::styled(Style::Faint, format!("  {name:<8}")).plain(text)
+}
+
+/// A number with its thousands apart.
+fn grouped(number: i64) -> String {
+    let digits = number.max(0).to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn duration(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_are_readable() {
+        assert_eq!(
+            [0, 999, 1000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"].map(str::to_owned)
+        );
+        assert_eq!([0, 61, 3661].map(duration), ["0 s", "1 min 1 s", "1 h 1 min"].map(str::to_owned));
+    }
+}

@@ -1,0 +1,61 @@
+//! The end of `makima up`, and what the next one finds.
+
+use crate::lab::{Lab, processes_of, say, until, write};
+use makima_model::{TaskId, TaskStatus};
+use makima_wire::CreateTask;
+use rustix::process::Signal;
+use serde_json::json;
+
+/// A script that does something, waits for a file, and goes on.
+fn gated(lab_file: &str) -> serde_json::Value {
+    let mut then = write("after.txt", "after\n");
+    then["wait_for_file"] = json!(lab_file);
+    json!({ "GATED": [write("before.txt", "before\n"), then, say("Through.")] })
+}
+
+/// Makes the task, without anybody who follows it.
+async fn begin(lab: &Lab) -> TaskId {
+    let task = CreateTask {
+        plan: "GATED".to_owned(),
+        repository: Some(lab.repo.path().to_str().unwrap().to_owned()),
+        ..CreateTask::default()
+    };
+    lab.client().create_task(&task).await.unwrap().id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_on_up_stops_its_agents_in_good_order() {
+    let mut lab = Lab::new(gated("never"));
+    lab.up();
+    let id = begin(&lab).await;
+    lab.task_when(id, "its agent works", |task| task.message_count >= 3).await;
+    assert!(lab.end_up(Signal::INT).success(), "{}", lab.log());
+    assert!(processes_of(&lab.data()).is_empty(), "an agent or its host is left");
+
+    lab.up();
+    let task = lab.client().task(id).await.unwrap();
+    assert_eq!((task.status, task.checkpoint_count), (TaskStatus::Interrupted, 1), "{task:?}");
+    assert_eq!(lab.committed(&task.branch_name, "README.md"), "# A repository");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_sigterm_the_agent_goes_on_and_the_next_up_takes_it_up() {
+    let mut lab = Lab::new(gated("../gate"));
+    lab.up();
+    let id = begin(&lab).await;
+    let task = lab.task_when(id, "its agent works", |task| task.message_count >= 3).await;
+    assert!(lab.end_up(Signal::TERM).success(), "{}", lab.log());
+    let left = processes_of(&lab.data());
+    assert!(!left.is_empty(), "the agent was stopped");
+
+    // It works while nobody is there.
+    let worktree = std::path::PathBuf::from(task.worktree_path.unwrap());
+    std::fs::write(worktree.join("../gate"), "").unwrap();
+    until("the agent has gone on", async || worktree.join("after.txt").exists().then_some(())).await;
+
+    lab.up();
+    let task = lab.task_when(id, "it has ended", |task| task.status.is_over()).await;
+    assert_eq!((task.status, task.run_number), (TaskStatus::Completed, 1), "{}", lab.log());
+    assert_eq!(lab.said(id).await, ["I write.", "I write.", "Through."]);
+    assert_eq!(lab.committed(&task.branch_name, "after.txt"), "after");
+}
