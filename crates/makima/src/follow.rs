@@ -247,6 +247,7 @@ impl<'a> Follower<'a> {
     }
 
     async fn answer(&mut self, line: Option<String>) -> Result<(), ClientError> {
+        self.printer.was_entered();
         let task = self.client.task(self.task).await?;
         let (Some(question), Some(line)) = (task.pending_question.as_ref(), line) else {
             // Nobody is at the keyboard any more: another terminal can answer.

@@ -91,6 +91,11 @@ impl Printer {
         }
     }
 
+    /// A person has ended the line, by typing.
+    pub(crate) fn was_entered(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
     /// Ends the line of text that is open.
     pub(crate) fn close(&self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

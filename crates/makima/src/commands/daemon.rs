@@ -7,6 +7,7 @@ use crate::{
     standing::{DaemonOptions, Ending, Signals, connected, prepare, start_daemon},
 };
 use clap::Args;
+use makima_client::{Client, ClientError};
 use makima_daemon::Daemon;
 use serde::Serialize;
 
@@ -55,6 +56,11 @@ pub(crate) async fn daemon(
             .hint("set MAKIMA_API_KEY; `makima user create` makes one")
     })?;
     let _lock = data.lock("daemon")?;
+    // A server that isn't there may come; a key that it doesn't take will not become one.
+    match Client::new(&server_url, Some(api_key.clone()))?.daemons().await {
+        Ok(_) | Err(ClientError::Unreachable { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     let options = DaemonOptions {
         server_url: server_url.clone(),
         api_key,

@@ -181,9 +181,11 @@ impl Story {
             told.push(Piece::Text(Style::Faint, thinking.trim_end().to_owned()));
             (streamed.last, self.began) = (Some(DeltaKind::Thinking), true);
         }
-        // What was shown is the beginning of it, unless pieces were missed: then it is better told again than not at all.
+        // What was shown is the beginning of it, or, where it was cut off, more than was kept. Otherwise pieces were missed: then it
+        // is better told again than not at all.
         let rest = match message.content.strip_prefix(streamed.text.as_str()) {
             Some(rest) => rest,
+            None if message.incomplete && streamed.text.starts_with(&message.content) => "",
             None => {
                 told.push(Piece::Close);
                 &message.content

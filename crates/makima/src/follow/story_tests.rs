@@ -212,6 +212,13 @@ fn an_attempt_that_was_given_up_stands_apart() {
     assert_eq!(told(&missed), "ac\nabc\n");
 }
 
+#[test]
+fn what_was_cut_off_is_not_told_again() {
+    let cut = |content: &str| message(1, "assistant", json!({ "content": content, "incomplete": true }));
+    assert_eq!(told(&[delta(1, "text", "one, two"), cut("one")]), "one, two\n(cut off here)\n");
+    assert_eq!(told(&[delta(1, "text", "one"), cut("one, two")]), "one, two\n(cut off here)\n");
+}
+
 /// Every order that keeps the order of the pieces among themselves, and of what is stored among itself, where no message is
 /// complete before its last piece has come.
 fn orders(pieces: &[Heard], stored: &[Heard]) -> Vec<Vec<Heard>> {

@@ -53,3 +53,13 @@ async fn a_server_and_a_daemon_work_together() {
     send(&server, Signal::TERM);
     assert_eq!(finish(server).code, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_with_a_wrong_key_is_not_allowed() {
+    let mut lab = Lab::new(json!({}));
+    let url = lab.up().url.clone();
+    let data = lab.path("other");
+    let mut daemon = lab.makima(&["daemon", "--server-url", &url, "--data-dir", data.to_str().unwrap()]);
+    let output = daemon.env("MAKIMA_API_KEY", "mk_wrong").output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+}

@@ -147,8 +147,13 @@ impl Lab {
 
     /// The same with more arguments.
     pub(crate) fn up_with(&mut self, more: &[&str]) -> &Up {
+        self.up_at("127.0.0.1:0", more)
+    }
+
+    /// The same at an address of its own.
+    pub(crate) fn up_at(&mut self, address: &str, more: &[&str]) -> &Up {
         assert!(self.up.is_none(), "it is up already");
-        let mut command = self.makima(&["up", "--json", "--listen", "127.0.0.1:0"]);
+        let mut command = self.makima(&["up", "--json", "--listen", address]);
         command.args(more);
         if let Some(url) = &self.database {
             command.args(["--database-url", url]);

@@ -1,6 +1,6 @@
 //! The end of `makima up`, and what the next one finds.
 
-use crate::lab::{Lab, processes_of, say, until, write};
+use crate::lab::{Lab, finish, processes_of, say, until, write};
 use makima_model::{TaskId, TaskStatus};
 use makima_wire::CreateTask;
 use rustix::process::Signal;
@@ -58,4 +58,22 @@ async fn after_sigterm_the_agent_goes_on_and_the_next_up_takes_it_up() {
     assert_eq!((task.status, task.run_number), (TaskStatus::Completed, 1), "{}", lab.log());
     assert_eq!(lab.said(id).await, ["I write.", "I write.", "Through."]);
     assert_eq!(lab.committed(&task.branch_name, "after.txt"), "after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_a_run_goes_on_following_when_the_server_is_back() {
+    let mut lab = Lab::new(gated("../gate"));
+    let address = lab.up().url.strip_prefix("http://").unwrap().to_owned();
+    let run = lab.start(&["run", "GATED"]);
+    let id = lab.task().await.id;
+    let task = lab.task_when(id, "its agent works", |task| task.message_count >= 3).await;
+    assert!(lab.end_up(Signal::TERM).success(), "{}", lab.log());
+    lab.up_at(&address, &[]);
+    std::fs::write(std::path::Path::new(&task.worktree_path.unwrap()).join("../gate"), "").unwrap();
+    let ran = finish(run);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("the server is away"), "{ran:?}");
+    assert_eq!(ran.stdout.matches("I write.").count(), 2, "{ran:?}");
+    assert_eq!(ran.stdout.matches("Through.").count(), 1, "{ran:?}");
+    assert!(ran.stdout.contains("completed"), "{ran:?}");
 }
