@@ -4,9 +4,8 @@ use makima_agents::AgentError;
 use makima_client::ClientError;
 use makima_git::{
     BadName, BadSource, BaseError, CheckpointError, CloneError, CommitError, GitError, IncludeError,
-    PublishError, ScanError, SourceError, WorktreeError,
+    SourceError, WorktreeError,
 };
-use makima_model::IdError;
 use std::{io, path::PathBuf};
 
 /// Why a daemon or a run host could not do its work.
@@ -55,14 +54,6 @@ pub enum DaemonError {
         path: PathBuf,
         /// Where it went wrong.
         source: serde_json::Error,
-    },
-    /// A folder's name should have been an id.
-    #[error("{path} is no folder of a run")]
-    NoRun {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: IdError,
     },
     /// A file that a run can't do without is not there.
     #[error("{path} is missing")]
@@ -128,15 +119,9 @@ pub enum DaemonError {
     /// There is no checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The worktree can't be read.
-    #[error(transparent)]
-    Scan(#[from] ScanError),
     /// What the agent left can't be committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The task's branch can't be taken to the user's repository.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
     /// The server can't be reached, or said no.
     #[error(transparent)]
     Server(#[from] ClientError),

@@ -44,8 +44,7 @@ pub(crate) fn kept_changing(error: &DaemonError) -> bool {
     use makima_git::CheckpointError;
     let scan = match error {
         DaemonError::Checkpoint(CheckpointError::Scan(scan))
-        | DaemonError::Commit(CommitError::Scan(scan))
-        | DaemonError::Scan(scan) => scan,
+        | DaemonError::Commit(CommitError::Scan(scan)) => scan,
         _ => return false,
     };
     matches!(scan, ScanError::WorktreeChanging { .. })

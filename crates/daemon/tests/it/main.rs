@@ -4,6 +4,7 @@
 // The callers are tests: what fails here fails the test.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod claude;
 mod commands;
 mod connection;
 mod ends;

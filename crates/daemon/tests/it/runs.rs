@@ -243,3 +243,17 @@ async fn an_agent_sees_its_ids_and_no_secret_of_the_daemon() {
     assert!(!seen.contains("SECRET"), "{seen}");
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn a_line_of_many_megabytes_arrives_whole() {
+    let long = "lorem ".repeat((13 << 20) / 6);
+    let script = json!({"LONG": [{"content": [text(&long)], "chunk": long.len()}]});
+    let lab = Lab::new(script).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("LONG");
+    lab.start(&run);
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    assert!(lab.story(&run).contains(&format!("assistant: {long}")));
+    lab.verify();
+    daemon.stop().await;
+}
