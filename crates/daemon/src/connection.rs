@@ -16,9 +16,9 @@ use crate::{
     commands::Commands,
     error::told,
     runs::{Order, Runs},
+    socket::Piece,
     workshop::Workshop,
 };
-use makima_agents::Delta;
 use makima_client::daemon::{FrameReceiver, FrameSender, Heard, LinkError};
 use makima_model::{AgentInfo, DaemonId, RunId, StopReason};
 use makima_wire::frame::{FromDaemon, Hello, KnownRun, PROTOCOL, ToDaemon};
@@ -53,7 +53,7 @@ pub(crate) struct Connection {
     pub(crate) runs: Arc<Runs>,
     pub(crate) commands: Arc<Commands>,
     pub(crate) daemon: DaemonId,
-    pub(crate) deltas: mpsc::Receiver<(RunId, Delta)>,
+    pub(crate) deltas: mpsc::Receiver<(RunId, Piece)>,
     pub(crate) link: watch::Sender<Link>,
     /// Whether the daemon is about to go: nothing new is begun.
     pub(crate) is_closing: watch::Receiver<bool>,

@@ -31,6 +31,13 @@ pub(crate) enum ToHost {
     Stop { reason: StopReason },
 }
 
+/// A piece of a message that isn't complete, and the number of the journal's newest entry when it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Piece {
+    pub(crate) after: u64,
+    pub(crate) delta: Delta,
+}
+
 /// From a run's host to its daemon.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "say")]
@@ -40,7 +47,7 @@ pub(crate) enum FromHost {
     /// A turn ended, and nothing goes on until it is [kept](ToHost::TurnKept). Said again to a daemon that comes anew.
     TurnEnded { turn: u32 },
     /// A piece of a message that isn't complete.
-    Delta { delta: Delta },
+    Delta { piece: Piece },
     /// What became of an input.
     Input { id: MessageId, is_taken: bool },
     /// What became of an answer; a refusal says why.

@@ -1,7 +1,6 @@
 //! What all runs of a daemon share.
 
-use crate::{DaemonConfig, agents::Agents, folders::Folders, worktrees::Worktrees};
-use makima_agents::Delta;
+use crate::{DaemonConfig, agents::Agents, folders::Folders, socket::Piece, worktrees::Worktrees};
 use makima_client::daemon::DaemonClient;
 use makima_model::RunId;
 use std::sync::Arc;
@@ -16,5 +15,5 @@ pub(crate) struct Workshop {
     /// Rung when there is something new for the server.
     pub(crate) news: Notify,
     /// Live pieces of messages, for the server.
-    pub(crate) deltas: mpsc::Sender<(RunId, Delta)>,
+    pub(crate) deltas: mpsc::Sender<(RunId, Piece)>,
 }

@@ -5,7 +5,11 @@
 mod repository;
 mod show;
 
-use crate::{data_folder::DataFolder, failure::Failure, printer::Printer};
+use crate::{
+    data_folder::DataFolder,
+    failure::Failure,
+    printer::{Line, Printer},
+};
 use makima_agents::AgentConfig;
 use makima_client::Client;
 use makima_model::{PermissionMode, TaskId};
@@ -109,8 +113,14 @@ impl Demo {
     }
 
     /// Makes the tasks where they aren't there yet, and tells what happens on them for as long as one listens.
-    pub(crate) async fn show(&self, client: &Client, printer: &Printer, program: &str) -> Failure {
-        match show::show(self, client, printer, program).await {
+    pub(crate) async fn show(
+        &self,
+        client: &Client,
+        printer: &Printer,
+        program: &str,
+        without_agent: Option<Line>,
+    ) -> Failure {
+        match show::show(self, client, printer, program, without_agent).await {
             Err(failure) => failure,
             Ok(never) => match never {},
         }

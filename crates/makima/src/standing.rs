@@ -7,6 +7,7 @@ use crate::{
     data_folder::DataFolder,
     environment,
     failure::{Failure, chain},
+    printer::{Line, Style},
 };
 use makima_agents::AgentConfig;
 use makima_daemon::{CheckpointRules, Daemon, DaemonConfig};
@@ -64,9 +65,9 @@ pub(crate) async fn start_server(
     };
     Server::start(server).await.map_err(|error| {
         let hint = match &error {
-            ServerError::Taken { .. } => {
-                Some("is Makima up already? `--listen 127.0.0.1:0` picks a free port")
-            }
+            ServerError::Taken { .. } => Some(
+                "is Makima up already? `--listen 127.0.0.1:0` or MAKIMA_LISTEN=127.0.0.1:0 picks a free port",
+            ),
             ServerError::Listen { .. } => Some("`--listen` says where to listen"),
         };
         Failure { hint: hint.map(str::to_owned), ..Failure::new(chain(&error)) }
@@ -127,6 +128,15 @@ pub(crate) async fn start_daemon(
 /// Waits until the server has taken the daemon; says why where it won't.
 pub(crate) async fn connected(daemon: &Daemon) -> Result<(), Failure> {
     daemon.connected().await.map_err(|error| Failure::new(chain(&error)))
+}
+
+/// What one is told whose machine has no agent that tasks could get by default.
+pub(crate) fn without_agent(daemon: &Daemon) -> Option<Line> {
+    let has_default = daemon.agents().iter().any(|agent| agent.default);
+    (!has_default).then(|| {
+        Line::styled(Style::Warn, "No agent was found here: ")
+            .plain("install Claude Code (npm install -g @anthropic-ai/claude-code), log in, and start again")
+    })
 }
 
 /// How a standing command is told to end.

@@ -21,7 +21,7 @@ mod texts;
 pub(crate) use conversation::{ConversationView, Messages};
 pub(crate) use daemons::Hearing;
 pub(crate) use lists::{CursorKey, Listed};
-pub(crate) use live::{KnownRuns, LiveDelta};
+pub(crate) use live::{LiveDelta, Piece, Pieces};
 pub use owners::NewUser;
 pub(crate) use tasks::{TaskChange, TaskView, phase_of};
 

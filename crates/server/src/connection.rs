@@ -5,7 +5,7 @@
 
 use crate::{
     App,
-    app::{Hearing, KnownRuns, Voice},
+    app::{Hearing, Piece, Voice},
     caller::Caller,
     ingest::{IngestError, Job, What},
 };
@@ -79,11 +79,10 @@ pub(crate) async fn serve(app: App, caller: Caller, socket: WebSocket) {
         }
         Err(ending) => {
             tracing::warn!("a daemon was not taken: {}", crate::error::chain(Some(&ending)));
-            let message = match &ending {
-                Ending::Refused(message) => message.clone(),
-                _ => "the server can't take a daemon now; try again".to_owned(),
-            };
-            let _ = out.send(ToDaemon::Refused { message }).await;
+            // Only what is final is said: anything else passes, and the daemon tries again.
+            if let Ending::Refused(message) = ending {
+                let _ = out.send(ToDaemon::Refused { message }).await;
+            }
         }
     }
     drop(out);
@@ -149,7 +148,6 @@ async fn attend(
     let failed = Arc::new(tokio::sync::Notify::new());
     let patience = app.settings().silence;
     let mut heard = Instant::now();
-    let mut known = KnownRuns::default();
     if let Err(error) = send_commands(app, (owner, daemon), voice, out).await {
         return error;
     }
@@ -171,11 +169,11 @@ async fn attend(
                         }
                         continue;
                     }
-                    Ok(FromDaemon::Delta { run, message, kind, text }) => {
-                        if let Err(error) = app.pass_on(owner, &mut known, run, (message, kind, text)).await {
-                            return error.into();
+                    Ok(FromDaemon::Delta { run, after, message, kind, text }) => {
+                        if !app.is_listened_to() {
+                            continue;
                         }
-                        continue;
+                        What::Delta(Piece { run, after, message, kind, text })
                     }
                     Ok(FromDaemon::Acknowledged { command }) => What::Acknowledged { command },
                     Ok(FromDaemon::Finished { command, outcome }) => What::Finished { command, outcome },

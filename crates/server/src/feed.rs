@@ -6,7 +6,7 @@
 use crate::{App, app::LiveDelta, routes::shown};
 use axum::response::sse::Event;
 use futures::{Stream, stream};
-use makima_model::OwnerId;
+use makima_model::{MessageId, OwnerId};
 use makima_store::{FeedItem, FeedScope, StoreError, Wake, events};
 use makima_wire::FeedData;
 use std::{collections::VecDeque, time::Duration};
@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How many rows are read at once.
 const ROWS: u32 = 200;
+/// How many messages are remembered as told whole.
+const WHOLE: usize = 256;
 /// How often the store is looked at when nothing says that there is something.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,8 @@ struct Feed {
     wakes: broadcast::Receiver<Wake>,
     live: broadcast::Receiver<(OwnerId, LiveDelta)>,
     ready: VecDeque<Event>,
+    /// The newest messages that were told whole: a piece of one of them is out of date.
+    whole: VecDeque<MessageId>,
     stop: CancellationToken,
 }
 
@@ -52,7 +56,7 @@ pub(crate) async fn feed(
             events::newest(&mut tx, wanted.owner).await?
         }
     };
-    let feed = Feed { app, wanted, seen, wakes, live, ready: VecDeque::new(), stop };
+    let feed = Feed { app, wanted, seen, wakes, live, ready: VecDeque::new(), whole: VecDeque::new(), stop };
     Ok(stream::unfold(feed, |mut feed| async move {
         let next = feed.next().await?;
         Some((next, feed))
@@ -74,18 +78,36 @@ impl Feed {
         }
     }
 
-    /// Reads what the store has after the last number.
-    async fn look(&mut self) -> Result<(), StoreError> {
+    /// Reads what the store has after the last number. Whether there may be more.
+    async fn look(&mut self) -> Result<bool, StoreError> {
         let mut tx = self.app.db().read().await?;
         let items = events::after(&mut tx, self.wanted.owner, self.seen, self.wanted.scope, ROWS).await?;
+        let more = items.len() >= ROWS as usize;
         for item in items {
             self.seen = item.seq();
+            if let FeedItem::Message(stored) = &item {
+                self.whole.push_back(stored.message.id);
+                let surplus = self.whole.len().saturating_sub(WHOLE);
+                self.whole.drain(..surplus);
+            }
             let (name, data) = told(item);
             if let Ok(event) = Event::default().id(self.seen.to_string()).event(name).json_data(data) {
                 self.ready.push_back(event);
             }
         }
-        Ok(())
+        Ok(more)
+    }
+
+    /// Tells a piece behind what was said before it, which is stored by now.
+    async fn live(&mut self, piece: LiveDelta) {
+        // A store that can't be read is told by the next look.
+        while self.look().await.is_ok_and(|more| more) {}
+        if self.whole.contains(&piece.delta.message_id) {
+            return;
+        }
+        if let Ok(event) = Event::default().event("delta").json_data(FeedData::Delta(piece.delta)) {
+            self.ready.push_back(event);
+        }
     }
 
     /// Waits until there may be something. `None`: the server stops.
@@ -103,11 +125,8 @@ impl Feed {
                 },
                 piece = self.live.recv() => match piece {
                     Ok((of, piece)) if of == owner && piece.is_in(self.wanted.scope) => {
-                        let data = FeedData::Delta(piece.delta);
-                        if let Ok(event) = Event::default().event("delta").json_data(data) {
-                            self.ready.push_back(event);
-                            return Some(());
-                        }
+                        self.live(piece).await;
+                        return Some(());
                     }
                     // Pieces may be missed: the whole message follows.
                     Ok(_) | Err(RecvError::Lagged(_)) => {}

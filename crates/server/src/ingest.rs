@@ -6,7 +6,10 @@
 mod entries;
 mod results;
 
-use crate::App;
+use crate::{
+    App,
+    app::{Piece, Pieces},
+};
 use makima_model::{CommandId, DaemonId, Entry, OwnerId, RunId};
 use makima_store::StoreError;
 use makima_wire::frame::{CommandOutcome, ToDaemon};
@@ -44,6 +47,8 @@ pub(crate) enum What {
         /// The entries.
         entries: Vec<Entry>,
     },
+    /// A piece of a message that isn't complete.
+    Delta(Piece),
     /// A command is durable on the daemon.
     Acknowledged {
         /// The command.
@@ -63,6 +68,7 @@ impl What {
         match self {
             Self::Entries { entries, .. } => entries.len(),
             Self::Acknowledged { .. } | Self::Finished { .. } => 1,
+            Self::Delta(_) => 0,
         }
     }
 }
@@ -111,6 +117,7 @@ impl App {
 }
 
 async fn work(app: crate::WeakApp, owner: OwnerId, mut jobs: mpsc::Receiver<Job>) {
+    let mut pieces = Pieces::default();
     while let Some(first) = jobs.recv().await {
         let mut rows = first.what.rows();
         let mut batch = vec![first];
@@ -121,21 +128,30 @@ async fn work(app: crate::WeakApp, owner: OwnerId, mut jobs: mpsc::Receiver<Job>
             batch.push(job);
         }
         let Some(app) = app.upgrade() else { return };
-        app.take(owner, batch).await;
+        let told = batch.iter().filter_map(|job| match &job.what {
+            What::Delta(piece) => Some(piece.clone()),
+            _ => None,
+        });
+        pieces.wait(told);
+        batch.retain(|job| !matches!(job.what, What::Delta(_)));
+        if !batch.is_empty() {
+            app.take(owner, batch, &mut pieces).await;
+        }
+        app.pass_on(owner, &mut pieces).await;
     }
 }
 
 impl App {
     /// Takes a batch in one transaction; where that fails, each report in its own, so that one bad report stops only the
     /// connection that sent it.
-    async fn take(&self, owner: OwnerId, batch: Vec<Job>) {
+    async fn take(&self, owner: OwnerId, batch: Vec<Job>, pieces: &mut Pieces) {
         let whole: Vec<&Job> = batch.iter().collect();
         match self.take_together(owner, &whole).await {
-            Ok(taken) => self.acknowledge(owner, &whole, taken).await,
+            Ok(taken) => self.acknowledge(owner, &whole, taken, pieces).await,
             Err(_) => {
                 for job in &batch {
                     match self.take_together(owner, &[job]).await {
-                        Ok(taken) => self.acknowledge(owner, &[job], taken).await,
+                        Ok(taken) => self.acknowledge(owner, &[job], taken, pieces).await,
                         Err(error) => {
                             let chain = crate::error::chain(Some(&error));
                             tracing::error!(daemon = %job.daemon, "a report could not be taken: {chain}");
@@ -156,6 +172,7 @@ impl App {
                     let n = batch.take_entries(job.daemon, *run, entries).await?;
                     taken.acks.push(Some(ToDaemon::Ack { run: *run, n }));
                 }
+                What::Delta(_) => taken.acks.push(None),
                 What::Acknowledged { command } => {
                     batch.take_acknowledgement(job.daemon, *command).await?;
                     taken.acks.push(None);
@@ -170,8 +187,11 @@ impl App {
         Ok(taken)
     }
 
-    async fn acknowledge(&self, owner: OwnerId, jobs: &[&Job], taken: Taken) {
+    async fn acknowledge(&self, owner: OwnerId, jobs: &[&Job], taken: Taken, pieces: &mut Pieces) {
         for (job, frame) in jobs.iter().zip(taken.acks) {
+            if let Some(ToDaemon::Ack { run, n }) = &frame {
+                pieces.reached(*run, *n);
+            }
             // A connection that is gone asks again when it is back.
             if let Some(frame) = frame {
                 let _ = job.out.send(frame).await;

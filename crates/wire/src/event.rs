@@ -86,9 +86,8 @@ pub enum DeltaKind {
 pub struct Delta {
     /// The task.
     pub task_id: TaskId,
-    /// The message that it will be part of, where the agent tells that beforehand.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<MessageId>,
+    /// The message that it will be part of. It may never come: an attempt that failed is begun again as another message.
+    pub message_id: MessageId,
     /// Whether it is said or thought.
     pub kind: DeltaKind,
     /// The piece.

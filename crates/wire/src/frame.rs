@@ -58,8 +58,10 @@ pub enum FromDaemon {
     Delta {
         /// The run.
         run: RunId,
-        /// The message that it will be part of, where that is known.
-        message: Option<MessageId>,
+        /// The newest entry of the run when the piece came: it is told after that one.
+        after: u64,
+        /// The message that it will be part of.
+        message: MessageId,
         /// Whether it is said or thought.
         kind: DeltaKind,
         /// The piece.

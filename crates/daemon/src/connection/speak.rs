@@ -11,9 +11,10 @@ use crate::{
     commands::Commands,
     disk,
     runs::{Outcome, Run, Runs},
+    socket::Piece,
     workshop::Workshop,
 };
-use makima_agents::{Delta, DeltaKind};
+use makima_agents::DeltaKind;
 use makima_client::daemon::FrameSender;
 use makima_model::{BlobRef, CommandId, RunId};
 use makima_wire::frame::{CommandOutcome, CommandResult, FromDaemon, KnownRun};
@@ -71,7 +72,7 @@ impl<'a> Speaker<'a> {
         &mut self,
         sender: &mut FrameSender,
         mut frames: mpsc::UnboundedReceiver<FromDaemon>,
-        deltas: &mut mpsc::Receiver<(RunId, Delta)>,
+        deltas: &mut mpsc::Receiver<(RunId, Piece)>,
         heartbeat: Duration,
     ) -> Ending {
         // What was said while nobody listened is old.
@@ -92,7 +93,7 @@ impl<'a> Speaker<'a> {
                 () = self.uploads.next() => Ok(()),
                 () = tokio::time::sleep_until((beat + heartbeat).into()) => Ok(()),
                 Some(frame) = frames.recv() => sender.send(&frame).await,
-                Some((run, delta)) = deltas.recv() => sender.send(&live(run, delta)).await,
+                Some((run, piece)) = deltas.recv() => sender.send(&live(run, piece)).await,
             };
             if let Err(error) = sent {
                 return Ending::Broken(error);
@@ -105,7 +106,7 @@ impl<'a> Speaker<'a> {
         &mut self,
         sender: &mut FrameSender,
         frames: &mut mpsc::UnboundedReceiver<FromDaemon>,
-        deltas: &mut mpsc::Receiver<(RunId, Delta)>,
+        deltas: &mut mpsc::Receiver<(RunId, Piece)>,
         beat: &mut Instant,
         heartbeat: Duration,
     ) -> Result<bool, Ending> {
@@ -119,8 +120,8 @@ impl<'a> Speaker<'a> {
             sender.send(&frame).await.map_err(Ending::Broken)?;
         }
         for _ in 0..DELTAS {
-            let Ok((run, delta)) = deltas.try_recv() else { break };
-            sender.send(&live(run, delta)).await.map_err(Ending::Broken)?;
+            let Ok((run, piece)) = deltas.try_recv() else { break };
+            sender.send(&live(run, piece)).await.map_err(Ending::Broken)?;
         }
         let has_sent = self.send_entries(sender).await?;
         self.send_outcomes(sender).await?;
@@ -215,12 +216,12 @@ impl<'a> Speaker<'a> {
     }
 }
 
-fn live(run: RunId, delta: Delta) -> FromDaemon {
+fn live(run: RunId, Piece { after, delta }: Piece) -> FromDaemon {
     let kind = match delta.kind {
         DeltaKind::Text => makima_wire::DeltaKind::Text,
         DeltaKind::Thinking => makima_wire::DeltaKind::Thinking,
     };
-    FromDaemon::Delta { run, message: Some(delta.message), kind, text: delta.text }
+    FromDaemon::Delta { run, after, message: delta.message, kind, text: delta.text }
 }
 
 /// The patch that an outcome names.

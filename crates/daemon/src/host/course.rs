@@ -13,7 +13,7 @@ use crate::{
     DaemonError,
     error::told,
     journal::Journal,
-    socket::{FromHost, ToHost},
+    socket::{FromHost, Piece, ToHost},
 };
 use makima_agents::{Act, Dialogue, Exit, Input};
 use makima_model::{
@@ -162,10 +162,15 @@ impl Course {
         for act in acts {
             match act {
                 Act::Write(bytes) => self.writes.push(bytes),
-                Act::Delta(delta) => self.daemon.show_delta(delta),
+                Act::Delta(delta) => self.daemon.show_delta(Piece { after: self.newest(), delta }),
                 Act::Record(record) => self.note(record),
             }
         }
+    }
+
+    /// The number of the newest entry, those counted that aren't durable yet.
+    fn newest(&self) -> u64 {
+        self.journal.durable().n + self.records.len() as u64
     }
 
     fn note(&mut self, record: Record) {

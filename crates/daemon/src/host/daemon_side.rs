@@ -2,9 +2,8 @@
 
 use crate::{
     journal::Durable,
-    socket::{self, Ear, FromHost, ToHost},
+    socket::{self, Ear, FromHost, Piece, ToHost},
 };
-use makima_agents::Delta;
 use std::time::{Duration, Instant};
 use tokio::{
     net::{
@@ -34,7 +33,7 @@ enum Raw {
 /// What a daemon is told through.
 struct Mouth {
     says: mpsc::UnboundedSender<FromHost>,
-    deltas: mpsc::Sender<Delta>,
+    deltas: mpsc::Sender<Piece>,
 }
 
 /// The daemon, or the place where it will be.
@@ -95,9 +94,9 @@ impl DaemonSide {
     }
 
     /// Shows it a live piece, if it is here and fast enough.
-    pub(super) fn show_delta(&self, delta: Delta) {
+    pub(super) fn show_delta(&self, piece: Piece) {
         if let Some((_, mouth)) = &self.present {
-            let _ = mouth.deltas.try_send(delta);
+            let _ = mouth.deltas.try_send(piece);
         }
     }
 }
@@ -151,7 +150,7 @@ async fn hear(id: u64, from: OwnedReadHalf, told: &mpsc::Sender<(u64, Raw)>) {
 async fn speak(
     mut to: OwnedWriteHalf,
     mut to_say: mpsc::UnboundedReceiver<FromHost>,
-    mut to_show: mpsc::Receiver<Delta>,
+    mut to_show: mpsc::Receiver<Piece>,
     mut durable: watch::Receiver<Durable>,
 ) {
     durable.mark_changed();
@@ -159,7 +158,7 @@ async fn speak(
         let what = tokio::select! {
             biased;
             // A message's pieces go before the message itself.
-            Some(delta) = to_show.recv() => FromHost::Delta { delta },
+            Some(piece) = to_show.recv() => FromHost::Delta { piece },
             changed = durable.changed() => match changed {
                 Ok(()) => FromHost::Durable { durable: *durable.borrow_and_update() },
                 Err(_) => return,

@@ -103,8 +103,8 @@ impl Driver {
                     self.turns.push_back(turn);
                 }
             }
-            FromHost::Delta { delta } => {
-                let _ = self.board.workshop.deltas.try_send((self.run.run, delta));
+            FromHost::Delta { piece } => {
+                let _ = self.board.workshop.deltas.try_send((self.run.run, piece));
             }
             FromHost::Input { id, is_taken } => {
                 let outcome = if is_taken { Outcome::done() } else { Outcome::not_running() };

@@ -4,7 +4,7 @@ use crate::{
     arguments::Global,
     failure::{Exit, Failure},
     printer::{Line, Printer, Style},
-    standing::{DaemonOptions, Ending, Signals, connected, prepare, start_daemon},
+    standing::{DaemonOptions, Ending, Signals, connected, prepare, start_daemon, without_agent},
 };
 use clap::Args;
 use makima_client::{Client, ClientError};
@@ -75,6 +75,7 @@ pub(crate) async fn daemon(
             taken?;
             printer.document(&Ready { server_url: &server_url });
             printer.line("Connected: tasks may come");
+            without_agent(&daemon).into_iter().for_each(|line| printer.line(line));
             signals.next().await
         }
         ending = signals.next() => ending,

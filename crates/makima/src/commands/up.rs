@@ -9,7 +9,9 @@ use crate::{
     environment,
     failure::{Exit, Failure, chain},
     printer::{Line, Printer, Style},
-    standing::{DaemonOptions, ServerOptions, connected, prepare, start_daemon, start_server, url_of},
+    standing::{
+        DaemonOptions, ServerOptions, connected, prepare, start_daemon, start_server, url_of, without_agent,
+    },
 };
 use clap::Args;
 use makima_client::Client;
@@ -74,6 +76,11 @@ pub(crate) async fn up(global: &Global, arguments: UpArguments, printer: &Printe
 
     printer.document(&Ready { url: &url, api_key: &credentials.api_key, owner_id: credentials.owner_id });
     printer.line(Line::from("Makima is ready at ").then(Style::Strong, url.clone()));
+    if let Some(line) = without_agent(&daemon)
+        && demo.is_none()
+    {
+        printer.line(line);
+    }
     // For another terminal, which knows nothing of the variables of this one.
     let program = data.call(&environment::program_name());
     let ending = match &demo {
@@ -86,7 +93,7 @@ pub(crate) async fn up(global: &Global, arguments: UpArguments, printer: &Printe
         }
         Some(demo) => tokio::select! {
             ending = signals.next() => ending,
-            failure = demo.show(&client, printer, &program) => {
+            failure = demo.show(&client, printer, &program, without_agent(&daemon)) => {
                 // What it shows is beside the point of the server: that goes on.
                 printer.failure(&failure);
                 signals.next().await

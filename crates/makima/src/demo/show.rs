@@ -19,6 +19,7 @@ pub(super) async fn show(
     client: &Client,
     printer: &Printer,
     program: &str,
+    without_agent: Option<Line>,
 ) -> Result<Infallible, Failure> {
     let mut after = None;
     let mut telling = Telling {
@@ -29,6 +30,7 @@ pub(super) async fn show(
         tasks: BTreeMap::new(),
         told: BTreeMap::new(),
         told_next: false,
+        without_agent,
     };
     let mut made = false;
     loop {
@@ -55,6 +57,7 @@ struct Telling<'a> {
     /// Where each task stands as far as it was told.
     told: BTreeMap<TaskId, TaskStatus>,
     told_next: bool,
+    without_agent: Option<Line>,
 }
 
 impl Telling<'_> {
@@ -180,6 +183,9 @@ impl Telling<'_> {
             "let your own agent work, in a repository of yours",
             &format!("{} run \"what it shall do\"", self.program),
         );
+        if let Some(line) = self.without_agent.take() {
+            self.printer.line(line);
+        }
     }
 
     fn step(&self, what: &str, command: &str) {

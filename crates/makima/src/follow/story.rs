@@ -107,7 +107,7 @@ impl Story {
             return;
         }
         let is_next = match &self.streaming {
-            Some(streaming) => streaming.message == delta.message_id,
+            Some(streaming) => streaming.message == Some(delta.message_id),
             None => self.ahead.is_empty() && self.calls.is_empty(),
         };
         if is_next {
@@ -120,7 +120,7 @@ impl Story {
     fn stream(&mut self, delta: &Delta, told: &mut Vec<Piece>) {
         let streaming = self
             .streaming
-            .get_or_insert_with(|| Streamed { message: delta.message_id, ..Streamed::default() });
+            .get_or_insert_with(|| Streamed { message: Some(delta.message_id), ..Streamed::default() });
         if streaming.last != Some(delta.kind) {
             let is_same = streaming.last.replace(delta.kind).is_some();
             begin(delta.kind, is_same || !self.began, told);
@@ -167,7 +167,7 @@ impl Story {
 
     fn assistant(&mut self, message: &ConversationMessage, told: &mut Vec<Piece>) {
         self.broken = false;
-        self.ahead.retain(|delta| delta.message_id.is_some_and(|ahead| ahead != message.id));
+        self.ahead.retain(|delta| delta.message_id != message.id);
         let mut streamed = self.streaming.take().unwrap_or_default();
         if streamed.message.is_some_and(|streaming| streaming != message.id) {
             // An attempt that was given up: its text stands there, and is no part of this one.

@@ -224,9 +224,7 @@ fn what_was_cut_off_is_not_told_again() {
 fn orders(pieces: &[Heard], stored: &[Heard]) -> Vec<Vec<Heard>> {
     fn last_piece_of(stored: &Heard, pieces: &[Heard]) -> bool {
         let Heard::Message(_, message) = stored else { return false };
-        pieces
-            .iter()
-            .any(|piece| matches!(piece, Heard::Delta(delta) if delta.message_id == Some(message.id)))
+        pieces.iter().any(|piece| matches!(piece, Heard::Delta(delta) if delta.message_id == message.id))
     }
     let mut all = Vec::new();
     if let [first, rest @ ..] = pieces {

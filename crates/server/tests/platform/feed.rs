@@ -1,7 +1,7 @@
 //! The live feed.
 
 use crate::{lab::*, on_both};
-use makima_model::{MessageRole, RunOutcome};
+use makima_model::{Message, MessageRole, Record, RunOutcome};
 use makima_wire::{DeltaKind, frame::FromDaemon};
 
 on_both! {
@@ -46,17 +46,30 @@ on_both! {
         let start = daemon.start().await;
         daemon.tell(start.run, 1, begun(&task)).await;
         let mut feed = Box::pin(lab.client.feed(Some(task.id), None).await.unwrap());
-        let piece = |text: &str| FromDaemon::Delta {
+        let message = Message::said(lab.clock.new_id(), MessageRole::Assistant, "Hello", lab.clock.now());
+        let piece = |after, text: &str| FromDaemon::Delta {
             run: start.run,
-            message: None,
+            after,
+            message: message.id,
             kind: DeltaKind::Text,
             text: text.into(),
         };
-        daemon.send(piece("Hel")).await;
-        let event = take(&mut feed, 1).await.remove(0);
-        assert_eq!((event.id, event.event.as_str()), (None, "delta"));
-        assert_eq!(event.data, format!(r#"{{"taskId":"{}","kind":"text","text":"Hel"}}"#, task.id));
-        assert!(lab.client.conversation(task.id).await.unwrap().messages.is_empty());
+        // A piece has a shorter way than what was said before it, and is told behind it all the same.
+        daemon.send(piece(4, "Hel")).await;
+        daemon.tell(start.run, 4, vec![said(&lab.clock, MessageRole::Assistant, "before")]).await;
+        let heard = take(&mut feed, 2).await;
+        assert_eq!((heard[0].event.as_str(), heard[1].event.as_str(), heard[1].id), ("message", "delta", None));
+        let id = message.id;
+        let told = format!(r#"{{"taskId":"{}","messageId":"{id}","kind":"text","text":"Hel"}}"#, task.id);
+        assert_eq!(heard[1].data, told);
+        assert_eq!(lab.client.conversation(task.id).await.unwrap().messages.len(), 1);
+        // Once the whole message was told, its pieces are out of date.
+        daemon.tell(start.run, 5, vec![Record::Message { message: message.clone() }]).await;
+        assert_eq!(take(&mut feed, 1).await[0].event, "message");
+        daemon.send(piece(5, "lo")).await;
+        daemon.tell(start.run, 6, vec![turn(0.0)]).await;
+        let next = take(&mut feed, 2).await;
+        assert_eq!(next.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["task", "history"]);
     }
 
     async fn a_feed_of_something_that_is_not_there_is_404(engine) {
