@@ -26,4 +26,4 @@ fmt: ## Format the code
 	cargo fmt --all
 
 openapi: ## Accept the API's description as it is now
-	INSTA_UPDATE=always cargo test --package makima-server openapi
+	INSTA_UPDATE=always cargo test --package makima-server --test openapi

@@ -12,7 +12,7 @@ use crate::{
     error::{ApiError, answer_errors},
 };
 use axum::{Router, extract::DefaultBodyLimit, middleware, routing};
-use makima_wire::{Code, ErrorBody};
+use makima_wire::{Code, ErrorBody, FeedData};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{
     OpenApi,
@@ -35,7 +35,7 @@ const BLOB: usize = 256 << 20;
             next page and is absent on the last. Every error has the shape `ErrorBody`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(ErrorBody, Code)),
+    components(schemas(ErrorBody, Code, FeedData)),
     modifiers(&Keys),
     security(("bearer" = []), ("key" = [])),
 )]

@@ -30,7 +30,7 @@ pub(crate) struct Which {
 /// What happens, as server-sent events.
 ///
 /// `event: history`, `task` and `message` are stored and have an `id:`, their number; `event: delta` streams pieces of a
-/// message before it is complete and has none. With `Last-Event-ID` the feed begins after that number, without a gap and
+/// message before it is complete and has none. The `data:` of each is JSON, as `FeedData` says. With `Last-Event-ID` the feed begins after that number, without a gap and
 /// without a duplicate; without it, with what happens from now on.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     params(Which, ("Last-Event-ID" = Option<String>, Header, description = "The last number that was seen")),
