@@ -8,6 +8,7 @@ use crate::{
     },
     config::Config,
     data_folder::DataFolder,
+    environment,
     failure::Failure,
 };
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -57,6 +58,16 @@ impl Global {
     /// The data folder.
     pub(crate) fn data(&self) -> Result<DataFolder, Failure> {
         DataFolder::find(self.data_dir.as_deref())
+    }
+
+    /// How to call this program again in this terminal, with the data directory that it was told.
+    pub(crate) fn program(&self, data: &DataFolder) -> String {
+        let name = environment::program_name();
+        // A folder that came by the environment is still there for the next command.
+        match (&self.data_dir, environment::variable("MAKIMA_DATA_DIR")) {
+            (Some(_), None) => data.call(&name),
+            _ => name,
+        }
     }
 
     /// The configuration file's contents.

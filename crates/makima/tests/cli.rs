@@ -5,7 +5,7 @@
 
 use insta::assert_snapshot;
 use makima_testkit::{TestRepo, scrubbed_command};
-use std::{fs, net::TcpListener, path::Path, process::Command};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, process::Command};
 use tempfile::TempDir;
 
 /// A home of its own, with nothing in it.
@@ -178,6 +178,36 @@ fn a_port_that_is_taken_is_told_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     assert_snapshot!(home.says(&["up", "--listen", &address]).replace(&address, "[ADDRESS]"));
+}
+
+/// A `PATH` on which git is this script, or nothing.
+fn path_with_git(home: &Home, script: Option<&str>) -> std::path::PathBuf {
+    let folder = home.folder.path().join("bin");
+    fs::create_dir_all(&folder).unwrap();
+    if let Some(script) = script {
+        fs::write(folder.join("git"), format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(folder.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_git_that_is_too_old_or_missing_is_told_before_anything_is_made() {
+    for (script, expected) in [
+        (Some("echo git version 2.30.2"), "git 2.30.2 is too old; install git 2.38 or newer"),
+        (None, "git was not found; install git 2.38 or newer"),
+    ] {
+        for arguments in
+            [&["up", "--listen", "127.0.0.1:0"][..], &["up", "--demo", "--listen", "127.0.0.1:0"]]
+        {
+            let home = Home::new();
+            let mut command = home.makima(arguments);
+            command.env("PATH", path_with_git(&home, script));
+            let shown = home.shown(command);
+            assert!(shown.starts_with("exit 1\n--- stderr\nerror: "), "{shown}");
+            assert!(shown.contains(expected), "{shown}");
+        }
+    }
 }
 
 #[test]

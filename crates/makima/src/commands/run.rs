@@ -3,7 +3,6 @@
 use crate::{
     arguments::Global,
     connection::ServerChoice,
-    data_folder::DataFolder,
     environment,
     failure::{Exit, Failure, chain},
     follow::{Follower, Story},
@@ -97,19 +96,9 @@ pub(crate) async fn run(
         printer.line(Line::styled(Style::Warn, reason.clone()));
     }
     let story = Story::of_plan(&task.plan);
-    let mut follower = Follower::new(&client, printer, program(global, &data), task.id, story);
+    let mut follower = Follower::new(&client, printer, global.program(&data), task.id, story);
     let feed = follower.open(true).await?;
     follower.follow(feed).await
-}
-
-/// How to call this program again in this terminal, with the data directory that it was told.
-pub(crate) fn program(global: &Global, data: &DataFolder) -> String {
-    let name = environment::program_name();
-    // A folder that came by the environment is still there for the next command.
-    match (&global.data_dir, environment::variable("MAKIMA_DATA_DIR")) {
-        (Some(_), None) => data.call(&name),
-        _ => name,
-    }
 }
 
 async fn here() -> Result<Here, Failure> {

@@ -8,4 +8,5 @@ mod demo;
 mod lab;
 mod restart;
 mod run;
+mod terminal;
 mod up;
