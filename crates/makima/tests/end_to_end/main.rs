@@ -3,8 +3,10 @@
 // What fails here fails its test, and says where.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod claude;
 mod daemon;
 mod demo;
+mod kills;
 mod lab;
 mod restart;
 mod run;
