@@ -1,13 +1,15 @@
-//! What a transaction writes last: events, task events and messages, which need numbers of their owner's sequence; the costs
-//! of messages; and counts.
+//! What a transaction writes last: events, task events and messages, which need numbers of their owner's sequence; the agents'
+//! own records beside them; the costs of messages; and counts.
 //!
 //! Whoever has an owner's number holds its row's lock until the end, so that numbers become visible in their order and
 //! "after this number" never misses one. A lock that everyone wants is taken last: held early, it would make two
 //! transactions that also change a task wait for each other for ever. So these rows wait here, in memory, and are written by
 //! `commit` in one fixed order: the sequences of all owners by id, the rows, the counters by key.
 
+mod records;
 mod write;
 
+pub(crate) use records::statements as record_statements;
 pub(crate) use write::statements;
 
 use crate::{
@@ -35,6 +37,17 @@ pub(crate) struct NewMessage {
     pub(crate) body: Packed,
 }
 
+/// A record of an agent's own. Its place among those of its message is a number of the owner's too: that ascends, whoever
+/// appends.
+#[derive(Debug)]
+pub(crate) struct NewRecord {
+    pub(crate) owner: OwnerId,
+    pub(crate) branch: BranchId,
+    pub(crate) seq: i64,
+    pub(crate) file: String,
+    pub(crate) content: Vec<u8>,
+}
+
 /// A turn's cost, which its messages share by their tokens.
 #[derive(Debug)]
 pub(crate) struct Cost {
@@ -50,6 +63,7 @@ enum Numbered {
     History(NewHistory),
     TaskEvent(NewTaskEvent),
     Message(NewMessage),
+    Record(NewRecord),
 }
 
 /// Which count changes: owner, scope, noun, kind, phase.
@@ -111,6 +125,10 @@ impl Outbox {
             Numbered::Message(message) if message.id == id => Some((message.branch, message.seq)),
             _ => None,
         })
+    }
+
+    pub(crate) fn record(&mut self, record: NewRecord) {
+        self.numbered.entry(record.owner).or_default().push(Numbered::Record(record));
     }
 
     fn number(&mut self, owner: OwnerId, numbered: Numbered) {

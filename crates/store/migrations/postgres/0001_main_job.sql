@@ -1,4 +1,5 @@
 -- The same tables and columns as migrations/sqlite/0001_main_job.sql, which says what they are for; a test compares the two.
+-- Large content is compressed by us: STORAGE EXTERNAL keeps the server from trying again.
 
 CREATE TABLE users (
     id UUID PRIMARY KEY,
@@ -135,6 +136,7 @@ CREATE TABLE conversation_messages (
 CREATE INDEX conversation_messages_id ON conversation_messages (id);
 CREATE INDEX conversation_messages_feed ON conversation_messages (owner_id, feed_seq);
 CREATE INDEX conversation_messages_task ON conversation_messages (task_id, feed_seq);
+ALTER TABLE conversation_messages ALTER COLUMN body SET STORAGE EXTERNAL;
 
 CREATE TABLE native_entries (
     owner_id UUID NOT NULL,
@@ -142,11 +144,11 @@ CREATE TABLE native_entries (
     seq BIGINT NOT NULL,
     ordinal BIGINT NOT NULL,
     file TEXT NOT NULL,
-    uuid TEXT,
     codec BIGINT NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (branch_id, seq, ordinal)
 );
+ALTER TABLE native_entries ALTER COLUMN body SET STORAGE EXTERNAL;
 
 CREATE TABLE runs (
     id UUID PRIMARY KEY,
@@ -185,6 +187,7 @@ CREATE TABLE daemon_commands (
 CREATE INDEX daemon_commands_open ON daemon_commands (daemon_id, state, created_at, id)
     WHERE state IN ('queued', 'sent', 'acknowledged');
 CREATE INDEX daemon_commands_run ON daemon_commands (run_id, created_at, id) WHERE run_id IS NOT NULL;
+ALTER TABLE daemon_commands ALTER COLUMN body SET STORAGE EXTERNAL;
 
 CREATE TABLE conversation_snapshots (
     id UUID PRIMARY KEY,

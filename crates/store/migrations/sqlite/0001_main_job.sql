@@ -146,14 +146,13 @@ CREATE INDEX conversation_messages_id ON conversation_messages (id);
 CREATE INDEX conversation_messages_feed ON conversation_messages (owner_id, feed_seq);
 CREATE INDEX conversation_messages_task ON conversation_messages (task_id, feed_seq);
 
--- Lines of the agent's own record, verbatim, with the number of the message that they belong to.
+-- The agent's own record: the lines that it wrote at once, verbatim, with the number of the message that they belong to.
 CREATE TABLE native_entries (
     owner_id BLOB NOT NULL,
     branch_id BLOB NOT NULL REFERENCES conversation_branches (id),
     seq INTEGER NOT NULL,
     ordinal INTEGER NOT NULL,
     file TEXT NOT NULL,
-    uuid TEXT,
     codec INTEGER NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (branch_id, seq, ordinal)

@@ -1,6 +1,6 @@
 //! Writing the outbox, in its order.
 
-use super::{Cost, NewMessage, Numbered, Outbox};
+use super::{Cost, NewMessage, Numbered, Outbox, records::write_records};
 use crate::{
     StoreError, Tx, Wake,
     columns::{At, json, text},
@@ -37,7 +37,8 @@ impl Tx {
     /// Writes what waits, and answers whom to wake.
     pub(crate) async fn write_outbox(&mut self) -> Result<BTreeSet<Wake>, StoreError> {
         let Outbox { numbered, costs, counts, wakes } = std::mem::take(&mut self.outbox);
-        let (mut history, mut task_events, mut messages) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut history, mut task_events) = (Vec::new(), Vec::new());
+        let (mut messages, mut records) = (Vec::new(), Vec::new());
         for (owner, numbered) in numbered {
             let first = next_seqs(self, owner, numbered.len()).await?;
             for (seq, numbered) in (first..).zip(numbered) {
@@ -45,10 +46,12 @@ impl Tx {
                     Numbered::History(event) => history.push((seq, event)),
                     Numbered::TaskEvent(event) => task_events.push((seq, event)),
                     Numbered::Message(message) => messages.push((seq, message)),
+                    Numbered::Record(record) => records.push((seq, record)),
                 }
             }
         }
-        write_messages(self, messages).await?;
+        write_messages(self, &messages).await?;
+        write_records(self, records, &messages).await?;
         write_history(self, history).await?;
         write_task_events(self, task_events).await?;
         for cost in costs {
@@ -131,8 +134,8 @@ async fn write_task_events(tx: &mut Tx, mut events: Vec<(i64, NewTaskEvent)>) ->
     Ok(())
 }
 
-async fn write_messages(tx: &mut Tx, messages: Vec<(i64, NewMessage)>) -> Result<(), StoreError> {
-    for portion in portions(&messages) {
+async fn write_messages(tx: &mut Tx, messages: &[(i64, NewMessage)]) -> Result<(), StoreError> {
+    for portion in portions(messages) {
         on!(tx, |c| {
             let mut insert = sqlx::query(AssertSqlSafe(MESSAGES.of(portion.len())));
             for (feed_seq, message) in portion {

@@ -6,11 +6,12 @@ use makima_model::{
     MessageRole, NativeLine, NotHeld, NotHeldReason, OwnerId, Position, ToolCall,
 };
 use makima_store::{
-    Checkpoint, Order, Reader, Snapshot, SnapshotType, StoreError, Task, checkpoints, conversations,
+    Checkpoint, Engine, Order, Reader, Snapshot, SnapshotType, StoreError, Task, checkpoints, conversations,
     native::{self, LineReader},
     snapshots, tasks,
 };
 use serde_json::json;
+use sqlx::{Connection, PgConnection, SqliteConnection};
 
 /// A message with everything that one can have.
 fn full(lab: &Lab) -> Message {
@@ -284,6 +285,43 @@ on_both_engines! {
         let lineage = conversations::lineage(&mut lab.read().await, owner, first).await.unwrap();
         let mut strangers = LineReader::new(&lab.db, other, &lineage, at(first, 3), "").unwrap();
         assert_eq!(strangers.next().await.unwrap(), []);
+    }
+
+    async fn what_a_message_says_takes_no_room_again_in_the_record(lab: Lab) {
+        let owner = lab.owner().await;
+        let task = lab.task(owner).await;
+        let noise = |n: u64| (0..2_500).map(|i| format!("{:016x}", scattered(n * 2_500 + i))).collect::<String>();
+        let said: Vec<Message> = (0..3).map(|n| lab.said(noise(n))).collect();
+        let record = |n: usize| {
+            let line = json!({"type": "assistant", "message": {"content": said[n].content}}).to_string();
+            [NativeLine { uuid: None, line }]
+        };
+        let branch = task.conversation;
+        // With its message, in either order; and later than it.
+        let mut tx = lab.begin().await;
+        native::append(&mut tx, owner, branch, 0, "", &record(0)).await.unwrap();
+        conversations::append(&mut tx, owner, branch, 1, &said).await.unwrap();
+        native::append(&mut tx, owner, branch, 1, "", &record(1)).await.unwrap();
+        native::append(&mut tx, owner, branch, 1, "", &lines(&["more"])).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = lab.begin().await;
+        native::append(&mut tx, owner, branch, 2, "", &record(2)).await.unwrap();
+        tx.commit().await.unwrap();
+
+        const BYTES: &str = "SELECT CAST(SUM(length(body)) AS BIGINT) FROM native_entries";
+        let bytes: i64 = match lab.db.engine() {
+            Engine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&lab.url()).await.unwrap();
+                sqlx::query_scalar(BYTES).fetch_one(&mut connection).await.unwrap()
+            }
+            Engine::Postgres => {
+                let mut connection = PgConnection::connect(&lab.url()).await.unwrap();
+                sqlx::query_scalar(BYTES).fetch_one(&mut connection).await.unwrap()
+            }
+        };
+        assert!(bytes < 1000, "{bytes} bytes for three records of 40,000");
+        let expected = [record(0), record(1), [lines(&["more"]).remove(0)], record(2)].concat();
+        assert_eq!(session(&lab, owner, Position { branch, seq: 3 }, "").await, expected);
     }
 
     async fn a_long_session_is_read_whole(lab: Lab) {
