@@ -7,7 +7,13 @@ mod keys;
 use crate::failure::Failure;
 use makima_agents::AgentConfig;
 use serde::Deserialize;
-use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    num::{NonZeroU16, NonZeroU64},
+    path::Path,
+};
 
 /// The name of the file in the data directory.
 const FILE: &str = "makima.toml";
@@ -48,9 +54,9 @@ pub(crate) struct DaemonConfig {
     /// Its server, where it runs apart from one.
     pub(crate) server_url: Option<String>,
     /// How many workers it runs at once.
-    pub(crate) max_concurrent_tasks: Option<u16>,
+    pub(crate) max_concurrent_tasks: Option<NonZeroU16>,
     /// How often it tells the server that it is there.
-    pub(crate) heartbeat_seconds: Option<u64>,
+    pub(crate) heartbeat_seconds: Option<NonZeroU64>,
     /// Repositories whose own agent settings may start programs.
     pub(crate) trusted_repositories: Vec<String>,
 }
@@ -151,7 +157,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        assert_eq!(config.daemon.max_concurrent_tasks, Some(2));
+        assert_eq!(config.daemon.max_concurrent_tasks, NonZeroU16::new(2));
         assert_eq!(config.agents["scripted"].scenario.as_deref(), Some(Path::new("/etc/scenario.json")));
         assert_eq!(config.agents()["claude"].command, ["claude", "--debug"]);
         assert_eq!(Config::default().agents()["claude"].command, ["claude"]);
@@ -171,6 +177,8 @@ mod tests {
     fn a_value_that_is_none_is_named_with_its_line() {
         let failure = read("[server]\nlisten = \"nowhere\"").unwrap_err();
         assert!(failure.message.starts_with("/etc/makima.toml:2: "), "{}", failure.message);
+        let failure = read("[daemon]\n\nmax_concurrent_tasks = 0").unwrap_err();
+        assert!(failure.message.starts_with("/etc/makima.toml:3: "), "{}", failure.message);
         let failure = read("[server\n").unwrap_err();
         assert!(failure.message.starts_with("/etc/makima.toml:1: "), "{}", failure.message);
     }

@@ -100,6 +100,8 @@ impl<'a> Follower<'a> {
     /// Follows until the task is over; answers what to exit with.
     pub(crate) async fn follow(mut self, feed: Feed) -> Result<Exit, Failure> {
         let task = self.until_over(feed).await?;
+        let left = self.story.end();
+        self.print(left);
         let files = self.files_changed().await?;
         self.printer.document(&Document { task: &task, files_changed: &files });
         for line in summary::summary(&task, &files, self.story.published(), &self.program) {
@@ -187,13 +189,8 @@ impl<'a> Follower<'a> {
         if heard.task() != Some(self.task) {
             return Ok(Next::Listen);
         }
-        for piece in self.story.hear(&heard) {
-            match piece {
-                Piece::Line(line) => self.printer.line(line),
-                Piece::Text(style, text) => self.printer.stream(style, &text),
-                Piece::Close => self.printer.close(),
-            }
-        }
+        let told = self.story.hear(&heard);
+        self.print(told);
         let Heard::Task(event) = heard else { return Ok(Next::Listen) };
         let is_news = matches!(
             event.event_type,
@@ -207,6 +204,16 @@ impl<'a> Follower<'a> {
         // The event may be of an older run than the one that was just started.
         let over = event.new_status.is_some_and(TaskStatus::is_over) && task.status.is_over();
         Ok(if over { Next::End(Box::new(task)) } else { Next::Listen })
+    }
+
+    fn print(&self, pieces: Vec<Piece>) {
+        for piece in pieces {
+            match piece {
+                Piece::Line(line) => self.printer.line(line),
+                Piece::Text(style, text) => self.printer.stream(style, &text),
+                Piece::Close => self.printer.close(),
+            }
+        }
     }
 
     /// Takes note of where the task stands, and asks what its agent wants to know.

@@ -14,11 +14,16 @@ use makima_daemon::{CheckpointRules, Daemon, DaemonConfig};
 use makima_model::Clock;
 use makima_server::{Server, ServerConfig, ServerError, Settings};
 use makima_store::Db;
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    num::{NonZeroU16, NonZeroU64},
+    time::Duration,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How many workers a daemon runs at once, and how often it says that it is there, where nobody says otherwise.
-const MAX_CONCURRENT_TASKS: u16 = 4;
+const MAX_CONCURRENT_TASKS: u32 = 4;
 const HEARTBEAT_SECONDS: u64 = 10;
 
 /// Where a server listens and what it keeps its data in, as flags and variables say.
@@ -54,14 +59,13 @@ pub(crate) async fn start_server(
     let Some(listen) = options.listen.or(config.server.listen).or(default) else {
         return Err(Failure::usage("no address to listen on"));
     };
-    let heartbeat = Duration::from_secs(config.daemon.heartbeat_seconds.unwrap_or(HEARTBEAT_SECONDS).max(1));
     let server = ServerConfig {
         listen,
         db,
         blobs: data.blobs(),
         clock: Clock::system(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: Settings { heartbeat, ..Settings::default() },
+        settings: Settings { heartbeat: Duration::from_secs(heartbeat(config)), ..Settings::default() },
     };
     Server::start(server).await.map_err(|error| {
         let hint = match &error {
@@ -72,6 +76,10 @@ pub(crate) async fn start_server(
         };
         Failure { hint: hint.map(str::to_owned), ..Failure::new(chain(&error)) }
     })
+}
+
+fn heartbeat(config: &Config) -> u64 {
+    config.daemon.heartbeat_seconds.map_or(HEARTBEAT_SECONDS, NonZeroU64::get)
 }
 
 /// The address that a server of this machine is reached at.
@@ -88,7 +96,7 @@ pub(crate) struct DaemonOptions {
     pub(crate) server_url: String,
     pub(crate) api_key: String,
     pub(crate) name: Option<String>,
-    pub(crate) max_concurrent_tasks: Option<u16>,
+    pub(crate) max_concurrent_tasks: Option<NonZeroU16>,
     pub(crate) agents: BTreeMap<String, AgentConfig>,
 }
 
@@ -109,8 +117,8 @@ pub(crate) async fn start_daemon(
         name: options.name.or(config.daemon.name.clone()).unwrap_or_else(|| hostname.clone()),
         hostname,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        max_concurrent_tasks: tasks.unwrap_or(MAX_CONCURRENT_TASKS).into(),
-        heartbeat_seconds: config.daemon.heartbeat_seconds.unwrap_or(HEARTBEAT_SECONDS).max(1),
+        max_concurrent_tasks: tasks.map_or(MAX_CONCURRENT_TASKS, |tasks| tasks.get().into()),
+        heartbeat_seconds: heartbeat(config),
         agents: options.agents,
         environment: environment::all().into_iter().collect(),
         trusted_repositories: config.daemon.trusted_repositories.iter().cloned().collect(),

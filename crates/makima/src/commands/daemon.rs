@@ -10,6 +10,7 @@ use clap::Args;
 use makima_client::{Client, ClientError};
 use makima_daemon::Daemon;
 use serde::Serialize;
+use std::num::NonZeroU16;
 
 /// Run agents on this machine for a server elsewhere
 ///
@@ -29,8 +30,8 @@ pub(crate) struct DaemonArguments {
     #[arg(long, env = "MAKIMA_DAEMON_NAME", value_name = "NAME")]
     name: Option<String>,
     /// How many tasks it works on at once [default: 4]
-    #[arg(long, env = "MAKIMA_MAX_CONCURRENT_TASKS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    max_concurrent_tasks: Option<u16>,
+    #[arg(long, env = "MAKIMA_MAX_CONCURRENT_TASKS", value_name = "N")]
+    max_concurrent_tasks: Option<NonZeroU16>,
 }
 
 #[derive(Serialize)]

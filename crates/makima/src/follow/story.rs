@@ -99,7 +99,13 @@ impl Story {
             Heard::Task(event) => self.event(event, &mut told),
             Heard::Other => {}
         }
+        self.catch_up(&mut told);
         told
+    }
+
+    /// What is left to print when nothing more will be heard.
+    pub(crate) fn end(&mut self) -> Vec<Piece> {
+        std::iter::once(Piece::Close).chain(self.held.drain(..)).collect()
     }
 
     fn delta(&mut self, delta: &Delta, told: &mut Vec<Piece>) {
@@ -162,7 +168,6 @@ impl Story {
                 self.calls.clear();
             }
         }
-        self.catch_up(told);
     }
 
     fn assistant(&mut self, message: &ConversationMessage, told: &mut Vec<Piece>) {

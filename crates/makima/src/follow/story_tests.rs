@@ -290,6 +290,19 @@ Done.
 }
 
 #[test]
+fn what_waited_for_a_message_that_never_came_is_told_at_the_end() {
+    let mut story = Story::default();
+    let mut heard = story.hear(&delta(1, "text", "I be"));
+    let session = event("session", json!({"sessionId": "s", "version": "1", "model": "m"}));
+    assert_eq!(story.hear(&session), []);
+    heard.extend(story.end());
+    assert!(
+        matches!(heard.as_slice(), [.., Piece::Text(_, text), Piece::Close, Piece::Line(_)] if text == "I be")
+    );
+    assert_eq!(story.end(), [Piece::Close]);
+}
+
+#[test]
 fn a_warning_is_told_at_once() {
     let heard = [delta(1, "text", "I be"), event("output", json!({"level": "warning", "text": "retrying"}))];
     assert_eq!(told(&heard), "I be\nretrying\n");
