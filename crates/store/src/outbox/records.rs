@@ -11,7 +11,6 @@ use crate::{
 };
 use makima_model::{BranchId, OwnerId};
 use sqlx::AssertSqlSafe;
-use std::collections::HashMap;
 
 /// What a message says, as its row has it.
 struct Content(Packed);
@@ -29,40 +28,20 @@ statements! {
     }
 }
 
+/// Where a message stands.
+type Place = (BranchId, i64);
+
 /// Writes records with their numbers. `messages` are those that the same transaction wrote.
 pub(super) async fn write_records(
     tx: &mut Tx,
     records: Vec<(i64, NewRecord)>,
     messages: &[(i64, NewMessage)],
 ) -> Result<(), StoreError> {
-    let act = "write agents' records";
-    let written: HashMap<(BranchId, i64), &Packed> =
-        messages.iter().map(|(_, message)| ((message.branch, message.seq), &message.body)).collect();
-    // The records of one message come one after the other.
-    let mut last: Option<((BranchId, i64), Option<Vec<u8>>)> = None;
+    let mut texts = Texts { written: messages, last: None };
     let mut rows = Vec::with_capacity(records.len());
     for (ordinal, record) in records {
-        let message = (record.branch, record.seq);
-        let content = match last.take() {
-            Some((known, content)) if known == message => content,
-            _ => {
-                let read;
-                let packed = match written.get(&message) {
-                    Some(packed) => Some(*packed),
-                    None => {
-                        read = content(tx, record.owner, message).await?;
-                        read.as_ref()
-                    }
-                };
-                packed
-                    .map(|packed| unpack(packed.codec, packed.body.clone()))
-                    .transpose()
-                    .map_err(|error| wrong("body", error))
-                    .act(act)?
-            }
-        };
-        let packed = pack_record(&record.content, content.as_deref());
-        last = Some((message, content));
+        let text = texts.of(tx, record.owner, (record.branch, record.seq)).await?;
+        let packed = pack_record(&record.content, text);
         rows.push((ordinal, record, packed));
     }
     for portion in portions(&rows) {
@@ -80,17 +59,36 @@ pub(super) async fn write_records(
             }
             insert.execute(c).await.map(affected)
         })
-        .act(act)?;
+        .act("write agents' records")?;
     }
     Ok(())
 }
 
+/// What messages say: those of this transaction, and those that were there before.
+struct Texts<'a> {
+    written: &'a [(i64, NewMessage)],
+    /// The last one that was asked for: the records of one message come one after the other.
+    last: Option<(Place, Option<Vec<u8>>)>,
+}
+
+impl Texts<'_> {
+    async fn of(&mut self, tx: &mut Tx, owner: OwnerId, place: Place) -> Result<Option<&[u8]>, StoreError> {
+        if self.last.as_ref().is_none_or(|(known, _)| *known != place) {
+            let mut written = self.written.iter().map(|(_, message)| message);
+            let packed = match written.find(|message| (message.branch, message.seq) == place) {
+                Some(message) => Some(message.body.clone()),
+                None => stored(tx, owner, place).await?,
+            };
+            let text = packed.map(|packed| unpack(packed.codec, packed.body)).transpose();
+            let text = text.map_err(|error| wrong("body", error)).act("read what a record belongs to")?;
+            self.last = Some((place, text));
+        }
+        Ok(self.last.as_ref().and_then(|(_, text)| text.as_deref()))
+    }
+}
+
 /// What a message says that was there before.
-async fn content(
-    tx: &mut Tx,
-    owner: OwnerId,
-    (branch, seq): (BranchId, i64),
-) -> Result<Option<Packed>, StoreError> {
+async fn stored(tx: &mut Tx, owner: OwnerId, (branch, seq): Place) -> Result<Option<Packed>, StoreError> {
     let row = on!(tx, |c| sqlx::query_as(CONTENT)
         .bind(branch.uuid())
         .bind(owner.uuid())
