@@ -170,6 +170,17 @@ impl Signals {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
+    /// Starts something, unless it is to end before it stands.
+    pub(crate) async fn unless_ended<T>(
+        &mut self,
+        start: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            started = start => started,
+            _ = self.next() => Err(Failure::new("ended before it was ready")),
+        }
+    }
+
     /// The next one.
     pub(crate) async fn next(&mut self) -> Ending {
         tokio::select! {

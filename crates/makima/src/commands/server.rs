@@ -36,7 +36,7 @@ pub(crate) async fn server(
 ) -> Result<Exit, Failure> {
     let (data, config, mut signals) = prepare(global)?;
     let mut lock = data.lock("server")?;
-    let server = start_server(&arguments.server, &config, &data).await?;
+    let server = signals.unless_ended(start_server(&arguments.server, &config, &data)).await?;
     let url = url_of(server.address());
     lock.tell(Some(&url));
     printer.document(&Ready { url: &url });

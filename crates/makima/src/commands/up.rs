@@ -3,8 +3,9 @@
 use crate::{
     arguments::Global,
     commands::daemon,
+    config::Config,
     credentials::Credentials,
-    data_folder::DataFolder,
+    data_folder::{DataFolder, Lock},
     demo::Demo,
     environment,
     failure::{Exit, Failure, chain},
@@ -15,6 +16,8 @@ use crate::{
 };
 use clap::Args;
 use makima_client::Client;
+use makima_daemon::Daemon;
+use makima_model::OwnerId;
 use makima_server::{ApiError, App, Server};
 use serde::Serialize;
 
@@ -45,65 +48,78 @@ pub(crate) struct UpArguments {
 struct Ready<'a> {
     url: &'a str,
     api_key: &'a str,
-    owner_id: makima_model::OwnerId,
+    owner_id: OwnerId,
+}
+
+/// All that stands while the command runs.
+struct Standing {
+    server: Server,
+    daemon: Daemon,
+    demo: Option<Demo>,
+    credentials: Credentials,
+    _locks: [Lock; 2],
 }
 
 /// Runs server and daemon until a signal comes.
 pub(crate) async fn up(global: &Global, arguments: UpArguments, printer: &Printer) -> Result<Exit, Failure> {
     let (data, config, mut signals) = prepare(global)?;
-    let mut lock = data.lock("server")?;
-    let _daemons_lock = data.lock("daemon")?;
-    let server = start_server(&arguments.server, &config, &data).await?;
-    let url = url_of(server.address());
-    let credentials = credentials(&server, &url, &data).await?;
-    lock.tell(Some(&url));
+    let Standing { server, daemon, demo, credentials, _locks } =
+        signals.unless_ended(start(&arguments, &config, &data)).await?;
+    let Credentials { url, api_key, owner_id } = &credentials;
+    printer.document(&Ready { url, api_key, owner_id: *owner_id });
+    printer.line(Line::from("Makima is ready at ").then(Style::Strong, url));
 
-    let client = Client::new(&url, Some(credentials.api_key.clone()))?;
-    let mut agents = config.agents();
-    let demo = match arguments.demo {
-        true => Some(Demo::prepare(&data, &mut agents).await?),
-        false => None,
-    };
-    let options = DaemonOptions {
-        server_url: url.clone(),
-        api_key: credentials.api_key.clone(),
-        name: None,
-        max_concurrent_tasks: None,
-        agents,
-    };
-    let daemon = start_daemon(options, &config, &data).await?;
-    connected(&daemon).await?;
-
-    printer.document(&Ready { url: &url, api_key: &credentials.api_key, owner_id: credentials.owner_id });
-    printer.line(Line::from("Makima is ready at ").then(Style::Strong, url.clone()));
-    if let Some(line) = without_agent(&daemon)
-        && demo.is_none()
-    {
-        printer.line(line);
-    }
     // For another terminal, which knows nothing of the variables of this one.
     let program = data.call(&environment::program_name());
     let ending = match &demo {
         None => {
+            without_agent(&daemon).into_iter().for_each(|line| printer.line(line));
             printer.line(
                 Line::from("Next, in a git repository and another terminal: ")
                     .then(Style::Accent, format!("{program} run \"what the agent shall do\"")),
             );
             signals.next().await
         }
-        Some(demo) => tokio::select! {
-            ending = signals.next() => ending,
-            failure = demo.show(&client, printer, &program, without_agent(&daemon)) => {
-                // What it shows is beside the point of the server: that goes on.
-                printer.failure(&failure);
-                signals.next().await
+        Some(demo) => {
+            let client = Client::new(url, Some(api_key.clone()))?;
+            tokio::select! {
+                ending = signals.next() => ending,
+                failure = demo.show(&client, printer, &program, without_agent(&daemon)) => {
+                    // What it shows is beside the point of the server: that goes on.
+                    printer.failure(&failure);
+                    signals.next().await
+                }
             }
-        },
+        }
     };
     printer.close();
     daemon::end(daemon, ending, &mut signals, printer).await?;
     server.stop().await;
     Ok(Exit::Done)
+}
+
+async fn start(arguments: &UpArguments, config: &Config, data: &DataFolder) -> Result<Standing, Failure> {
+    let mut lock = data.lock("server")?;
+    let daemons_lock = data.lock("daemon")?;
+    let server = start_server(&arguments.server, config, data).await?;
+    let url = url_of(server.address());
+    let credentials = credentials(&server, &url, data).await?;
+    lock.tell(Some(&url));
+    let mut agents = config.agents();
+    let demo = match arguments.demo {
+        true => Some(Demo::prepare(data, &mut agents).await?),
+        false => None,
+    };
+    let options = DaemonOptions {
+        server_url: url,
+        api_key: credentials.api_key.clone(),
+        name: None,
+        max_concurrent_tasks: None,
+        agents,
+    };
+    let daemon = start_daemon(options, config, data).await?;
+    connected(&daemon).await?;
+    Ok(Standing { server, daemon, demo, credentials, _locks: [lock, daemons_lock] })
 }
 
 /// The key of the data folder's own, made anew where it is lost, and the owner whose it is, made where there is none.
@@ -129,7 +145,7 @@ async fn credentials(server: &Server, url: &str, data: &DataFolder) -> Result<Cr
     Ok(credentials)
 }
 
-async fn make_key(app: &App) -> Result<(makima_model::OwnerId, String), ApiError> {
+async fn make_key(app: &App) -> Result<(OwnerId, String), ApiError> {
     match app.owners().await?.first() {
         Some((owner, _)) => Ok((*owner, app.create_key(*owner, "makima up").await?)),
         None => {
