@@ -1,2 +1,40 @@
-//! Benchmarks.
-fn main() {}
+//! Benchmarks: each operation against its baseline in the same run (`docs/benchmarks.md`).
+//!
+//! What is measured is one file a bar in `bars`; what several need stands beside it. Absolute times say little about anything but the
+//! machine, so a figure is a ratio: rounds of ours and of the baseline are interleaved, and the median of the rounds'
+//! ratios counts.
+
+mod arguments;
+mod bars;
+mod content;
+mod environment;
+mod lab;
+mod printer;
+mod random;
+mod rounds;
+mod session;
+mod sizes;
+mod source_tree;
+mod table;
+
+use anyhow::Result;
+use arguments::Arguments;
+use clap::Parser;
+use std::process::ExitCode;
+use table::Table;
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let bars = arguments.bars()?;
+    let mut table = Table::default();
+    for bar in bars {
+        printer::progress(&format!("bar {}: {}", bar.number(), bar.title()));
+        table.add(bar.run(&arguments).await?);
+    }
+    printer::print(&table.markdown());
+    if let Some(page) = &arguments.write {
+        table.write_into(page)?;
+    }
+    Ok(if arguments.gate && table.misses_any() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,54 @@
+//! The bars, one file each.
+//!
+//! To add one: a file here with `pub(crate) async fn run(&Arguments) -> Result<Outcome>`, its variant and arms below,
+//! and its paragraph in `docs/benchmarks.md`.
+
+mod agent_output;
+mod append;
+mod checkpoint;
+
+use crate::{arguments::Arguments, table::Outcome};
+use anyhow::{Context, Result};
+
+/// What can be measured, by the number that it has among the project's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bar {
+    Checkpoint,
+    Append,
+    AgentOutput,
+}
+
+impl Bar {
+    /// All of them, in order.
+    pub(crate) const ALL: [Self; 3] = [Self::Checkpoint, Self::Append, Self::AgentOutput];
+
+    pub(crate) fn of_number(number: u32) -> Result<Self> {
+        let known = || Self::ALL.map(|bar| bar.number().to_string()).join(", ");
+        let bar = Self::ALL.into_iter().find(|bar| bar.number() == number);
+        bar.with_context(|| format!("there is no bar {number} (there are {})", known()))
+    }
+
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Checkpoint => 1,
+            Self::Append => 8,
+            Self::AgentOutput => 12,
+        }
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Checkpoint => "a checkpoint with the numbers of its changes",
+            Self::Append => "appending to a conversation, and what it takes to store one",
+            Self::AgentOutput => "what agents say, from the WebSocket to the disk",
+        }
+    }
+
+    pub(crate) async fn run(self, arguments: &Arguments) -> Result<Outcome> {
+        match self {
+            Self::Checkpoint => checkpoint::run(arguments).await,
+            Self::Append => append::run(arguments).await,
+            Self::AgentOutput => agent_output::run(arguments).await,
+        }
+    }
+}
