@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{sleep, timeout},
 };
 
@@ -44,6 +44,7 @@ pub(crate) struct Follower<'a> {
     client: &'a Client,
     printer: &'a Printer,
     keyboard: Keyboard,
+    interrupts: Signal,
     program: String,
     task: TaskId,
     story: Story,
@@ -60,7 +61,8 @@ pub(crate) struct Follower<'a> {
 struct Document<'a> {
     #[serde(flatten)]
     task: &'a Task,
-    files_changed: &'a [FileChange],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files_changed: Option<&'a [FileChange]>,
 }
 
 /// What goes on after something was heard.
@@ -75,12 +77,24 @@ impl<'a> Follower<'a> {
     pub(crate) fn new(
         client: &'a Client,
         printer: &'a Printer,
+        interrupts: Signal,
         program: String,
         task: TaskId,
         story: Story,
     ) -> Self {
         let keyboard = Keyboard::of(printer);
-        Self { client, printer, keyboard, program, task, story, after: None, asked: None, stopping: false }
+        Self {
+            client,
+            printer,
+            keyboard,
+            interrupts,
+            program,
+            task,
+            story,
+            after: None,
+            asked: None,
+            stopping: false,
+        }
     }
 
     /// Opens the feed: from the task's first event, or from now on.
@@ -102,9 +116,14 @@ impl<'a> Follower<'a> {
         let task = self.until_over(feed).await?;
         let left = self.story.end();
         self.print(left);
-        let files = self.files_changed().await?;
-        self.printer.document(&Document { task: &task, files_changed: &files });
-        for line in summary::summary(&task, &files, self.story.published(), &self.program) {
+        let files = match self.files_changed().await {
+            Ok(files) => Some(files),
+            // A server that stops has told the end, and no more.
+            Err(error) if is_away(&error) => None,
+            Err(error) => return Err(error.into()),
+        };
+        self.printer.document(&Document { task: &task, files_changed: files.as_deref() });
+        for line in summary::summary(&task, files.as_deref(), self.story.published(), &self.program) {
             self.printer.line(line);
         }
         if self.stopping && task.status == TaskStatus::Interrupted {
@@ -114,8 +133,6 @@ impl<'a> Follower<'a> {
     }
 
     async fn until_over(&mut self, mut feed: Feed) -> Result<Task, Failure> {
-        let mut interrupts = signal(SignalKind::interrupt())
-            .map_err(|error| Failure::because("could not listen for Ctrl-C", &error))?;
         let mut stop: Stopping = Box::pin(pending());
         loop {
             let heard = tokio::select! {
@@ -124,7 +141,7 @@ impl<'a> Follower<'a> {
                     // A server that stops ends its feeds without an error.
                     Some(Err(_)) | None => Ok(Next::Reconnect),
                 },
-                _ = interrupts.recv() => {
+                _ = self.interrupts.recv() => {
                     if self.stopping {
                         return Err(self.left());
                     }
@@ -151,20 +168,17 @@ impl<'a> Follower<'a> {
             match heard {
                 Ok(Next::Listen) => {}
                 Ok(Next::End(task)) => return Ok(*task),
-                Ok(Next::Reconnect) | Err(ClientError::Unreachable { .. }) => {
-                    feed = tokio::select! {
-                        feed = self.reconnected() => feed?,
-                        _ = interrupts.recv() => return Err(self.left()),
-                    };
+                Err(error) if !is_away(&error) => return Err(error.into()),
+                Ok(Next::Reconnect) | Err(_) => {
+                    let task;
+                    (feed, task) = self.reconnected().await?;
+                    self.look(&task);
                     // What happened meanwhile may have been the end: then the feed tells it at once.
-                    let task = self.client.task(self.task).await?;
                     if task.status.is_over() {
-                        self.hear_the_rest(&mut feed).await?;
+                        self.hear_the_rest(&mut feed).await;
                         return Ok(task);
                     }
-                    self.look(&task);
                 }
-                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -174,13 +188,12 @@ impl<'a> Follower<'a> {
         Failure::new(format!("left; what becomes of task {} is not known here", self.task.short()))
     }
 
-    async fn hear_the_rest(&mut self, feed: &mut Feed) -> Result<(), Failure> {
+    async fn hear_the_rest(&mut self, feed: &mut Feed) {
         while let Ok(Some(Ok(event))) = timeout(Duration::from_secs(1), feed.next()).await {
-            if let Next::End(_) = self.hear(&event).await? {
+            if !matches!(self.hear(&event).await, Ok(Next::Listen)) {
                 break;
             }
         }
-        Ok(())
     }
 
     async fn hear(&mut self, event: &FeedEvent) -> Result<Next, ClientError> {
@@ -285,37 +298,42 @@ impl<'a> Follower<'a> {
     }
 
     /// The feed, from where it broke off.
-    async fn reconnected(&mut self) -> Result<Feed, Failure> {
+    async fn reconnected(&mut self) -> Result<(Feed, Task), Failure> {
         self.story.interrupted();
         let since = Instant::now();
         let mut pause = Duration::from_millis(200);
         let mut told = false;
         loop {
-            match self.client.feed(Some(self.task), self.after).await {
-                Ok(feed) => return Ok(Box::pin(feed)),
-                Err(error @ ClientError::Unreachable { .. }) if since.elapsed() > PATIENCE => {
+            // A server that is about to stop may answer the one and not the other.
+            let answered = async {
+                let feed: Feed = Box::pin(self.client.feed(Some(self.task), self.after).await?);
+                Ok((feed, self.client.task(self.task).await?))
+            };
+            match answered.await {
+                Ok(answered) => return Ok(answered),
+                Err(error) if !is_away(&error) => return Err(error.into()),
+                Err(error) if since.elapsed() > PATIENCE => {
                     return Err(Failure::from(error).hint(format!(
                         "the task {} goes on by itself as long as its daemon does",
                         self.task.short()
                     )));
                 }
-                Err(ClientError::Unreachable { .. }) => {
+                Err(_) => {
                     if !std::mem::replace(&mut told, true) {
-                        self.printer.note(Line::styled(
-                            Style::Warn,
-                            "the server is away; waiting for it (Ctrl-C leaves)",
-                        ));
+                        let text = "the server is away; waiting for it (Ctrl-C leaves)";
+                        self.printer.note(Line::styled(Style::Warn, text));
                     }
                 }
-                Err(ClientError::Refused { status, .. }) if status.is_server_error() => {}
-                Err(error) => return Err(error.into()),
             }
-            sleep(pause).await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = self.interrupts.recv() => return Err(self.left()),
+            }
             pause = (pause * 2).min(Duration::from_secs(3));
         }
     }
 
-    async fn files_changed(&self) -> Result<Vec<FileChange>, Failure> {
+    async fn files_changed(&self) -> Result<Vec<FileChange>, ClientError> {
         let mut checkpoints = Vec::new();
         let mut list = List { limit: Some(1000), cursor: None };
         loop {
@@ -327,5 +345,32 @@ impl<'a> Follower<'a> {
             }
         }
         Ok(files::together(checkpoints.iter().rev().flat_map(|checkpoint| &checkpoint.files_changed)))
+    }
+}
+
+/// Whether the server, or its database, may be back in a moment.
+fn is_away(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { .. } => true,
+        ClientError::Refused { status, .. } => status.is_server_error(),
+        ClientError::NotMakima { .. } | ClientError::Strange { .. } => false,
+    }
+}
+
+/// Every Ctrl-C from now on. To be called before a task is made, so that none is left behind that nobody knows of.
+pub(crate) fn interrupts() -> Result<Signal, Failure> {
+    signal(SignalKind::interrupt()).map_err(|error| Failure::because("could not listen for Ctrl-C", &error))
+}
+
+/// What the server answers, unless one leaves first.
+pub(crate) async fn unless_left<T>(
+    interrupts: &mut Signal,
+    answer: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        answer = answer => Ok(answer?),
+        _ = interrupts.recv() => {
+            Err(Failure::new("left before the server had answered; it may have done what it was asked all the same"))
+        }
     }
 }

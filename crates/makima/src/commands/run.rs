@@ -5,7 +5,7 @@ use crate::{
     connection::ServerChoice,
     environment,
     failure::{Exit, Failure, chain},
-    follow::{Follower, Story},
+    follow::{Follower, Story, interrupts, unless_left},
     printer::{Line, Printer, Style},
 };
 use clap::Args;
@@ -79,7 +79,8 @@ pub(crate) async fn run(
         include_uncommitted: arguments.include_uncommitted,
         ..CreateTask::default()
     };
-    let task = client.create_task(&task).await?;
+    let mut interrupts = interrupts()?;
+    let task = unless_left(&mut interrupts, client.create_task(&task)).await?;
     printer.line(
         Line::styled(Style::Faint, "task ")
             .then(Style::Strong, task.id.short())
@@ -96,7 +97,7 @@ pub(crate) async fn run(
         printer.line(Line::styled(Style::Warn, reason.clone()));
     }
     let story = Story::of_plan(&task.plan);
-    let mut follower = Follower::new(&client, printer, global.program(&data), task.id, story);
+    let mut follower = Follower::new(&client, printer, interrupts, global.program(&data), task.id, story);
     let feed = follower.open(true).await?;
     follower.follow(feed).await
 }

@@ -340,7 +340,7 @@ fn change(action: FileAction, path: &str) -> FileChange {
 }
 
 fn ended(task: &Task, files: &[FileChange], published: Option<&Published>) -> String {
-    let lines = summary(task, files, published, "makima");
+    let lines = summary(task, Some(files), published, "makima");
     lines.iter().map(|line| line.render(&Screen::plain(100)) + "\n").collect()
 }
 

@@ -7,20 +7,25 @@ use makima_wire::Task;
 /// Files that are listed.
 const SHOWN: usize = 20;
 
-/// The outcome, the branch, the files, what it took, and how to go on.
+/// The outcome, the branch, the files where they are known, what it took, and how to go on.
 pub(crate) fn summary(
     task: &Task,
-    files: &[FileChange],
+    files: Option<&[FileChange]>,
     published: Option<&Published>,
     program: &str,
 ) -> Vec<Line> {
     let mut lines = vec![Line::default(), outcome(task)];
     lines.push(entry("branch", branch(task, published)));
+    if files.is_none() {
+        lines.push(entry("files", "not known: the server has gone".to_owned()));
+    }
+    let is_none_changed = files.is_some_and(<[FileChange]>::is_empty);
+    let files = files.unwrap_or_default();
     for (n, file) in files.iter().take(SHOWN).enumerate() {
         lines.push(entry(if n == 0 { "files" } else { "" }, self::file(file)).cut());
     }
     match files.len().saturating_sub(SHOWN) {
-        _ if files.is_empty() => lines.push(entry("files", "none changed".to_owned())),
+        _ if is_none_changed => lines.push(entry("files", "none changed".to_owned())),
         0 => {}
         more => lines.push(entry("", format!("… {more} more"))),
     }

@@ -4,7 +4,7 @@ use crate::{
     arguments::Global,
     connection::ServerChoice,
     failure::{Exit, Failure},
-    follow::{Follower, Story},
+    follow::{Follower, Story, interrupts},
     printer::{Line, Printer, Style},
     task_ref::TaskRef,
 };
@@ -47,7 +47,7 @@ pub(crate) async fn send(
     }
     // A new run begins with the message. In one that is under way, a message may be half said already.
     let story = if task.status.is_live() { Story::joined() } else { Story::default() };
-    let mut follower = Follower::new(&client, printer, global.program(&data), task.id, story);
+    let mut follower = Follower::new(&client, printer, interrupts()?, global.program(&data), task.id, story);
     // Listening begins before speaking, so that nothing is missed.
     let feed = follower.open(false).await?;
     let sent = client.send_message(task.id, &arguments.message).await?;
