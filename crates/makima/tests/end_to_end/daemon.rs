@@ -1,6 +1,6 @@
 //! `makima server` and `makima daemon`, apart from one another.
 
-use crate::lab::{Lab, finish, say, send, until, write};
+use crate::lab::{Lab, finish, say, send, start, until, write};
 use makima_client::Client;
 use makima_wire::{CreateTask, List};
 use rustix::process::Signal;
@@ -25,8 +25,7 @@ async fn a_server_and_a_daemon_work_together() {
     let mut daemon =
         lab.makima(&["daemon", "--server-url", &url, "--name", "second", "--max-concurrent-tasks", "2"]);
     daemon.env("MAKIMA_API_KEY", &key);
-    daemon.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let daemon = daemon.spawn().unwrap();
+    let daemon = start(&mut daemon);
     let client = Client::new(&url, Some(key)).unwrap();
     let seen = until("the daemon is there", async || client.daemons().await.unwrap().daemons.pop()).await;
     assert_eq!((seen.name.as_str(), seen.max_concurrent_tasks), ("second", 2));

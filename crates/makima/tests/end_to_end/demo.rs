@@ -1,13 +1,12 @@
 //! `makima up --demo`
 
-use crate::lab::{Lab, until};
+use crate::lab::{Lab, start, until};
 use makima_model::TaskStatus;
 use makima_wire::List;
 use rustix::process::Signal;
 use serde_json::json;
 use std::{
     io::{BufRead, BufReader},
-    process::Stdio,
     sync::{Arc, Mutex},
 };
 
@@ -30,7 +29,7 @@ async fn the_demonstration_works_and_says_what_to_do_next() {
     std::fs::write(lab.data().join("makima.toml"), "[agents.claude]\ncommand = [\"/nonexistent\"]\n")
         .unwrap();
     let mut command = lab.makima(&["up", "--demo", "--listen", "127.0.0.1:0"]);
-    let mut up = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut up = start(&mut command);
     let heard = listen(&mut up);
     let text = until("it says what to do next", async || {
         let heard = heard.lock().unwrap().clone();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -61,6 +62,31 @@ impl Finished {
     /// The one document of `--json`.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// A process of ours, which ends with the test at the latest.
+pub(crate) struct Started(pub(crate) Child);
+
+impl Deref for Started {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Started {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Where it has ended already, neither does anything.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -134,10 +160,9 @@ impl Lab {
     }
 
     /// Starts a command whose streams are kept for [`finish`].
-    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Started {
         let mut command = self.makima(arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().unwrap()
+        start(&mut command)
     }
 
     /// Starts `makima up` on any port, and waits until it is ready.
@@ -230,8 +255,13 @@ impl Lab {
     }
 }
 
+/// Starts a command whose streams are kept.
+pub(crate) fn start(command: &mut Command) -> Started {
+    Started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
 /// Collects what a command says until it has ended.
-pub(crate) fn finish(mut child: Child) -> Finished {
+pub(crate) fn finish(mut child: Started) -> Finished {
     let read = |stream: Option<Box<dyn Read + Send>>| {
         std::thread::spawn(move || {
             let mut text = String::new();
