@@ -10,5 +10,6 @@ mod kills;
 mod lab;
 mod restart;
 mod run;
+mod scripted;
 mod terminal;
 mod up;
