@@ -126,8 +126,7 @@ async fn start(arguments: &UpArguments, config: &Config, data: &DataFolder) -> R
 async fn credentials(server: &Server, url: &str, data: &DataFolder) -> Result<Credentials, Failure> {
     let path = data.credentials();
     let app = server.app();
-    let refused =
-        |error: ApiError| Failure::new(format!("no owner or key could be made: {}", error.message()));
+    let refused = |error: ApiError| Failure::because("no owner or key could be made", &error);
     let saved = match Credentials::load(&path)? {
         Some(saved) => app
             .key_owner(&saved.api_key)

@@ -2,7 +2,7 @@
 
 use crate::{
     arguments::Global,
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, chain},
     printer::{Line, Printer, Style},
     standing::open_database,
 };
@@ -46,7 +46,7 @@ pub(crate) async fn create(
     let user = App::over(db, Clock::system())
         .create_user(&arguments.name)
         .await
-        .map_err(|error| Failure::new(error.message().to_owned()))?;
+        .map_err(|error| Failure::new(chain(&error)))?;
     printer.document(&Created { id: user.id, name: &user.name, api_key: &user.api_key });
     printer.line(Line::styled(Style::Faint, "user  ").plain(format!("{} ({})", user.name, user.id)));
     printer.line(Line::styled(Style::Faint, "key   ").then(Style::Strong, user.api_key));
