@@ -151,8 +151,15 @@ async fn attend(
     if let Err(error) = send_commands(app, (owner, daemon), voice, out).await {
         return error;
     }
-    // Only now that the daemon's own runs are known again can new ones be counted right.
-    app.place_soon(owner);
+    // Only now that the daemon's own runs are known again can new ones be counted right. Beside, since it asks this daemon.
+    tokio::spawn({
+        let app = app.clone();
+        async move {
+            if let Err(error) = app.place_with(owner, daemon).await {
+                tracing::warn!("waiting tasks could not be placed: {}", crate::error::chain(Some(&error)));
+            }
+        }
+    });
     loop {
         tokio::select! {
             () = voice.lost.cancelled() => return Ending::Replaced,

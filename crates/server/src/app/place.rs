@@ -3,7 +3,7 @@
 use super::{App, TaskChange, tasks::phase_of};
 use crate::error::ApiError;
 use makima_model::{
-    Daemon, DaemonId, DaemonStatus, OwnerId, TaskStatus,
+    CommandId, Daemon, DaemonId, DaemonStatus, OwnerId, TaskStatus,
     placement::{Need, Placement, place},
 };
 use makima_store::{
@@ -161,22 +161,11 @@ impl App {
         }
         tx.commit().await?;
 
-        let until = Instant::now() + LOOK;
-        let mut out_of_reach = Vec::new();
-        let mut words = None;
-        let answers = asked
-            .iter()
-            .map(|(daemon, command)| async move { (*daemon, self.finished(owner, *command, until).await) });
-        for (daemon, answer) in futures::future::join_all(answers).await {
-            match answer? {
-                Some(CommandOutcome::Refused(refusal)) => {
-                    out_of_reach.push(daemon);
-                    words = Some(refusal.message);
-                }
-                Some(CommandOutcome::Done(CommandResult::Repository(_))) | None => {}
-                Some(CommandOutcome::Done(_)) => {
-                    tracing::warn!(%daemon, "a look for a repository answered something else")
-                }
+        let (mut out_of_reach, mut words) = (Vec::new(), None);
+        for (daemon, refusal) in self.looked(owner, asked).await? {
+            if let Some(refusal) = refusal {
+                out_of_reach.push(daemon);
+                words = Some(refusal);
             }
         }
         match words {
@@ -185,5 +174,57 @@ impl App {
             }
             _ => Ok(out_of_reach),
         }
+    }
+
+    /// Asks a daemon that has just connected which of the repositories that tasks wait with it reaches; then places them.
+    pub(crate) async fn place_with(&self, owner: OwnerId, daemon: DaemonId) -> Result<(), ApiError> {
+        let mut tx = self.db().begin().await?;
+        let mut waiting = tasks::placeable(&mut tx, owner).await?;
+        // One that has run goes where its worktree is.
+        waiting
+            .retain(|task| task.daemon.is_none() && task.target_daemon.is_none_or(|target| target == daemon));
+        let mut asked = Vec::new();
+        for task in &waiting {
+            let command = Command::CheckRepository {
+                repository: task.repository.clone(),
+                base_branch: task.base_branch.clone(),
+            };
+            asked.push((daemon, self.queue(&mut tx, owner, daemon, None, &command).await?));
+        }
+        tx.commit().await?;
+        let looked = self.looked(owner, asked).await?;
+
+        let mut tx = self.db().begin().await?;
+        for (mut task, (_, refusal)) in waiting.into_iter().zip(looked) {
+            task.out_of_reach.retain(|other| *other != daemon);
+            if refusal.is_some() {
+                task.out_of_reach.push(daemon);
+            }
+            tasks::set_out_of_reach(&mut tx, owner, task.id, &task.out_of_reach).await?;
+        }
+        tx.commit().await?;
+        Ok(self.place(owner).await?)
+    }
+
+    /// What came of looks for repositories: the words of those that don't reach theirs, in the order of `asked`. Who doesn't
+    /// answer in time is taken to reach it.
+    async fn looked(
+        &self,
+        owner: OwnerId,
+        asked: Vec<(DaemonId, CommandId)>,
+    ) -> Result<Vec<(DaemonId, Option<String>)>, StoreError> {
+        let until = Instant::now() + LOOK;
+        let answers = asked.into_iter().map(|(daemon, command)| async move {
+            let refusal = match self.finished(owner, command, until).await? {
+                Some(CommandOutcome::Refused(refusal)) => Some(refusal.message),
+                Some(CommandOutcome::Done(CommandResult::Repository(_))) | None => None,
+                Some(CommandOutcome::Done(_)) => {
+                    tracing::warn!(%daemon, "a look for a repository answered something else");
+                    None
+                }
+            };
+            Ok((daemon, refusal))
+        });
+        futures::future::try_join_all(answers).await
     }
 }

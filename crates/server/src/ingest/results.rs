@@ -49,7 +49,6 @@ impl Batch<'_> {
             CommandOutcome::Refused(_) => Err(told),
         };
         commands::finish(&mut self.tx, self.owner, id, result, self.app.clock().now()).await?;
-        self.place = true;
         Ok(())
     }
 

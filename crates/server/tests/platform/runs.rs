@@ -105,6 +105,21 @@ on_both! {
         assert!(third.status_reason.unwrap().contains("full"));
     }
 
+    async fn a_daemon_that_connects_gets_only_the_waiting_tasks_whose_repository_it_reaches(engine) {
+        let lab = Lab::new(engine).await;
+        let task = lab.task("one").await;
+        let mut far = lab.daemon().await;
+        let look = far.look().await;
+        let refusal = Refusal { code: Code::RepositoryNotFound, message: "no such folder".into() };
+        far.finish(look, CommandOutcome::Refused(refusal)).await;
+        let waits = lab.until(&task, |task| {
+            task.status_reason.as_deref().is_some_and(|reason| reason.contains("reaches the repository"))
+        });
+        assert_eq!(waits.await.status, TaskStatus::Pending);
+        let mut near = lab.daemon().await;
+        assert_eq!(near.start().await.task, task.id);
+    }
+
     async fn a_task_that_shall_not_start_waits_for_its_first_message(engine) {
         let lab = Lab::new(engine).await;
         let mut daemon = lab.daemon().await;
