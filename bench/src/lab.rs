@@ -11,7 +11,7 @@ use makima_server::{Server, ServerConfig, Settings};
 use makima_store::Db;
 use makima_testkit::TestDatabase;
 use makima_wire::{
-    CreateTask,
+    CreateTask, Task,
     frame::{Command, CommandOutcome, CommandResult, FromDaemon, Hello, PROTOCOL, RepositorySeen, ToDaemon},
 };
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
@@ -128,6 +128,10 @@ impl Lab {
             runs: Vec::new(),
         };
         sender.send(&FromDaemon::Hello(hello)).await?;
+        match next(&mut receiver).await? {
+            ToDaemon::Welcome { .. } => {}
+            other => bail!("the server did not welcome the daemon: {other:?}"),
+        }
         let client = Client::new(&url, Some(self.key.clone()))?;
         let wanted = CreateTask {
             plan: "Make the session faster".into(),
@@ -136,9 +140,23 @@ impl Lab {
             target_daemon_id: Some(daemon),
             ..CreateTask::default()
         };
-        let making = tokio::spawn(async move { client.create_task(&wanted).await });
-        let run = loop {
-            match next(&mut receiver).await? {
+        let mut making = tokio::spawn(async move { client.create_task(&wanted).await });
+        let (mut task, mut run) = (None, None);
+        loop {
+            if let (Some(task), Some(run)) = (&task, run) {
+                let task: &Task = task;
+                let conversation =
+                    Conversation { owner: self.owner, branch: task.conversation_state.branch_id };
+                return Ok(Daemon { sender, receiver, run, conversation });
+            }
+            let frame = tokio::select! {
+                made = &mut making, if task.is_none() => {
+                    task = Some(made??);
+                    continue;
+                }
+                frame = next(&mut receiver) => frame?,
+            };
+            match frame {
                 ToDaemon::Command { id, command: Command::CheckRepository { .. } } => {
                     let seen = RepositorySeen {
                         base_branch: "main".into(),
@@ -152,15 +170,11 @@ impl Lab {
                     sender.send(&FromDaemon::Acknowledged { command: id }).await?;
                     let outcome = CommandOutcome::Done(CommandResult::Done);
                     sender.send(&FromDaemon::Finished { command: id, outcome }).await?;
-                    break start.run;
+                    run = Some(start.run);
                 }
-                ToDaemon::Refused { message } => bail!("the server refused the daemon: {message}"),
                 _ => {}
             }
-        };
-        let task = making.await??;
-        let conversation = Conversation { owner: self.owner, branch: task.conversation_state.branch_id };
-        Ok(Daemon { sender, receiver, run, conversation })
+        }
     }
 
     /// Stops the server and closes its database.

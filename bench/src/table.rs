@@ -81,7 +81,7 @@ impl Table {
         text.extend(self.0.rows.iter().map(Row::markdown));
         for note in &self.0.notes {
             text.push('\n');
-            text.push_str(note);
+            text.push_str(note.trim_end());
             text.push('\n');
         }
         text

@@ -107,6 +107,8 @@ impl Twins {
             let copied = Command::new("cp").arg("-r").arg(at("user/target")).arg(to).status()?;
             ensure!(copied.success(), "the ignored files could not be copied");
         }
+        // The disk is to have nothing left to do for this.
+        Command::new("sync").status()?;
         let twin = at("twin");
         Ok(Self {
             tree,
