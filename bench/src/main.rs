@@ -24,17 +24,27 @@ use std::process::ExitCode;
 use table::Table;
 
 #[tokio::main]
-async fn main() -> Result<ExitCode> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let bars = arguments.bars()?;
+    match measure(&arguments).await {
+        Ok(table) if arguments.gate && table.misses_any() => ExitCode::FAILURE,
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            printer::progress(&format!("error: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn measure(arguments: &Arguments) -> Result<Table> {
     let mut table = Table::default();
-    for bar in bars {
+    for bar in arguments.bars()? {
         printer::progress(&format!("bar {}: {}", bar.number(), bar.title()));
-        table.add(bar.run(&arguments).await?);
+        table.add(bar.run(arguments).await?);
     }
     printer::print(&table.markdown());
     if let Some(page) = &arguments.write {
         table.write_into(page)?;
     }
-    Ok(if arguments.gate && table.misses_any() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(table)
 }
