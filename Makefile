@@ -14,7 +14,7 @@ test-full: ## The same with the long tests
 	@scripts/test --full
 
 bench: ## Measure against the baselines
-	cargo run --release --package makima-bench
+	scripts/with-postgres cargo run --release --package makima-bench
 
 release: ## Build the optimised program: target/release/makima
 	cargo build --release --locked --package makima --bin makima
