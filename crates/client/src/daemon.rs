@@ -163,7 +163,14 @@ impl DaemonClient {
         let bytes = response
             .bytes_stream()
             .map(move |chunk| chunk.map_err(|source| ClientError::Unreachable { url: url.clone(), source }));
-        Ok(lines(bytes).map(move |line| {
+        let strange = {
+            let address = address.clone();
+            move || ClientError::Strange {
+                address: address.clone(),
+                source: serde::de::Error::custom("a line is longer than any that an agent writes"),
+            }
+        };
+        Ok(lines(bytes, LARGEST_LINE, strange).map(move |line| {
             serde_json::from_slice(&line?)
                 .map_err(|source| ClientError::Strange { address: address.clone(), source })
         }))
@@ -264,19 +271,26 @@ fn broken(source: tungstenite::Error) -> LinkError {
     LinkError::Broken { source: Box::new(source) }
 }
 
-/// The lines of a stream of bytes, without their ends, as they get complete. The last one may lack its end.
+/// The lines of a stream of bytes, without their ends, as they get complete. The last one may lack its end. One that is
+/// longer than `largest` ends the stream with `too_long`.
 fn lines<B: AsRef<[u8]> + Send>(
     bytes: impl Stream<Item = Result<B, ClientError>> + Send + 'static,
+    largest: usize,
+    too_long: impl Fn() -> ClientError + Clone + Send + 'static,
 ) -> impl Stream<Item = Result<Vec<u8>, ClientError>> + Send {
     let start = (Box::pin(bytes), Held::default());
-    stream::try_unfold(start, |(mut bytes, mut held)| async move {
-        loop {
-            if let Some(line) = held.line() {
-                return Ok(Some((line, (bytes, held))));
-            }
-            match bytes.next().await {
-                Some(chunk) if held.bytes.len() <= LARGEST_LINE => held.take(chunk?.as_ref()),
-                _ => return Ok(held.rest().map(|rest| (rest, (bytes, held)))),
+    stream::try_unfold(start, move |(mut bytes, mut held)| {
+        let too_long = too_long.clone();
+        async move {
+            loop {
+                if let Some(line) = held.line() {
+                    return Ok(Some((line, (bytes, held))));
+                }
+                match bytes.next().await {
+                    Some(_) if held.bytes.len() > largest => return Err(too_long()),
+                    Some(chunk) => held.take(chunk?.as_ref()),
+                    None => return Ok(held.rest().map(|rest| (rest, (bytes, held)))),
+                }
             }
         }
     })
@@ -324,7 +338,19 @@ mod tests {
     async fn read(text: &[u8], size: usize) -> Vec<Vec<u8>> {
         let chunks: Vec<Result<Vec<u8>, ClientError>> =
             text.chunks(size).map(|chunk| Ok(chunk.to_vec())).collect();
-        lines(stream::iter(chunks)).map(Result::unwrap).collect().await
+        lines(stream::iter(chunks), 64, too_long).map(Result::unwrap).collect().await
+    }
+
+    fn too_long() -> ClientError {
+        ClientError::Strange { address: "here".to_owned(), source: serde::de::Error::custom("too long") }
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_too_long_is_an_error_and_not_cut_off() {
+        let chunks = [&b"short\n"[..], &[b'x'; 65], b"xx\n"].map(|chunk| Ok(chunk.to_vec()));
+        let read: Vec<_> = lines(stream::iter(chunks), 64, too_long).collect().await;
+        assert_eq!(read[0].as_ref().unwrap(), b"short");
+        assert!(matches!(read[1], Err(ClientError::Strange { .. })) && read.len() == 2);
     }
 
     #[tokio::test]
