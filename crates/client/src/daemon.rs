@@ -164,15 +164,20 @@ impl DaemonClient {
             .bytes_stream()
             .map(move |chunk| chunk.map_err(|source| ClientError::Unreachable { url: url.clone(), source }));
         let strange = {
-            let address = address.clone();
+            let (url, address) = (self.url.clone(), address.clone());
             move || ClientError::Strange {
+                url: url.clone(),
                 address: address.clone(),
                 source: serde::de::Error::custom("a line is longer than any that an agent writes"),
             }
         };
+        let url = self.url.clone();
         Ok(lines(bytes, LARGEST_LINE, strange).map(move |line| {
-            serde_json::from_slice(&line?)
-                .map_err(|source| ClientError::Strange { address: address.clone(), source })
+            serde_json::from_slice(&line?).map_err(|source| ClientError::Strange {
+                url: url.clone(),
+                address: address.clone(),
+                source,
+            })
         }))
     }
 
@@ -188,7 +193,7 @@ impl DaemonClient {
         }
         let body = response.bytes().await.unwrap_or_default();
         Err(match serde_json::from_slice(&body) {
-            Ok(body) => ClientError::Refused { status, body },
+            Ok(body) => ClientError::Refused { url: self.url.clone(), status, body },
             Err(_) => ClientError::NotMakima { url: self.url.clone(), status },
         })
     }
@@ -342,7 +347,8 @@ mod tests {
     }
 
     fn too_long() -> ClientError {
-        ClientError::Strange { address: "here".to_owned(), source: serde::de::Error::custom("too long") }
+        let (url, address) = ("there".to_owned(), "here".to_owned());
+        ClientError::Strange { url, address, source: serde::de::Error::custom("too long") }
     }
 
     #[tokio::test]

@@ -17,6 +17,8 @@ pub enum ClientError {
     /// The server said no.
     #[error("{}", body.message)]
     Refused {
+        /// The server's address.
+        url: String,
         /// The HTTP status.
         status: StatusCode,
         /// What it said.
@@ -35,6 +37,8 @@ pub enum ClientError {
         "the answer of {address} has a shape that this version doesn't know: is the server of another version?"
     )]
     Strange {
+        /// The server's address.
+        url: String,
         /// What was asked.
         address: String,
         /// Where it went wrong.
@@ -48,6 +52,16 @@ impl ClientError {
         match self {
             Self::Refused { body, .. } => Some(body.code),
             _ => None,
+        }
+    }
+
+    /// The server that was asked.
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Unreachable { url, .. }
+            | Self::Refused { url, .. }
+            | Self::NotMakima { url, .. }
+            | Self::Strange { url, .. } => url,
         }
     }
 }

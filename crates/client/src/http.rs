@@ -1,12 +1,13 @@
 //! The HTTP API, typed: what the command line and the server's own tests speak.
 
 use crate::ClientError;
+use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt};
-use makima_model::{ContractId, TaskId};
+use makima_model::{ContractId, TaskId, Timestamp};
 use makima_wire::{
     API, AnswerQuestion, Checkpoint, CheckpointList, Contract, ContractList, Conversation, CreateCheckpoint,
-    CreateContract, CreateTask, DaemonList, ErrorBody, List, SendMessage, SentMessage, Task, TaskEventList,
-    TaskList,
+    CreateContract, CreateTask, DaemonList, ErrorBody, Health, List, SendMessage, SentMessage, Task,
+    TaskEventList, TaskList,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Serialize, de::DeserializeOwned};
@@ -124,6 +125,17 @@ impl Client {
         self.exchange(request).await.map(|_| ())
     }
 
+    /// Who answers there: the server's version, and the time by its clock. Needs no key.
+    pub async fn health(&self) -> Result<ServerHealth, ClientError> {
+        let request = self.http.get(format!("{}/healthz", self.url)).timeout(Duration::from_secs(10));
+        let response = self.exchange(request).await?;
+        let date = response.headers().get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let date = date.map(|date| date.with_timezone(&Utc).into());
+        let Health { version, .. } = self.body(response).await?;
+        Ok(ServerHealth { version, date })
+    }
+
     /// The live feed of one task, or of everything, from after the event `after`, or from now on.
     ///
     /// Ends when the server does; go on with the last id that was seen.
@@ -185,12 +197,20 @@ impl Client {
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let response = self.exchange(request).await?;
+        self.body(response).await
+    }
+
+    async fn body<T: DeserializeOwned>(&self, response: Response) -> Result<T, ClientError> {
         let address = response.url().to_string();
         let bytes = response
             .bytes()
             .await
             .map_err(|source| ClientError::Unreachable { url: self.url.clone(), source })?;
-        serde_json::from_slice(&bytes).map_err(|source| ClientError::Strange { address, source })
+        serde_json::from_slice(&bytes).map_err(|source| ClientError::Strange {
+            url: self.url.clone(),
+            address,
+            source,
+        })
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Response, ClientError> {
@@ -204,10 +224,19 @@ impl Client {
         let status = response.status();
         let bytes = response.bytes().await.unwrap_or_default();
         Err(match serde_json::from_slice::<ErrorBody>(&bytes) {
-            Ok(body) => ClientError::Refused { status, body },
+            Ok(body) => ClientError::Refused { url: self.url.clone(), status, body },
             Err(_) => ClientError::NotMakima { url: self.url.clone(), status },
         })
     }
+}
+
+/// Who answers at a server's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerHealth {
+    /// The server's version.
+    pub version: String,
+    /// The time by its clock, to the second; `None` where it doesn't tell.
+    pub date: Option<Timestamp>,
 }
 
 /// One event of the live feed.

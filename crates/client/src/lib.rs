@@ -7,4 +7,4 @@ mod sse;
 mod tls;
 
 pub use error::ClientError;
-pub use http::{Client, FeedEvent};
+pub use http::{Client, FeedEvent, ServerHealth};

@@ -60,9 +60,4 @@ impl DaemonConfig {
         let text = |value: &OsStr| value.to_str().map(str::to_owned);
         self.environment.iter().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
     }
-
-    /// The program, as arguments of an agent are told.
-    pub(crate) fn scripted_program(&self) -> Vec<String> {
-        vec![self.program.to_string_lossy().into_owned(), "scripted-agent".to_owned()]
-    }
 }

@@ -20,6 +20,7 @@ mod socket;
 mod workshop;
 mod worktrees;
 
+pub use agents::{AgentSearch, search_agents};
 pub use config::{CheckpointRules, DaemonConfig};
 pub use daemon::Daemon;
 pub use error::DaemonError;

@@ -7,10 +7,12 @@
 //!
 //! PostgreSQL: reads are one snapshot each (`REPEATABLE READ`), as they are on SQLite.
 
+mod schema;
 mod tx;
 mod url;
 mod wake;
 
+pub use schema::Schema;
 pub use tx::Tx;
 pub(crate) use tx::{Link, affected, on};
 pub use wake::Wake;

@@ -36,7 +36,7 @@ pub use checkpoints::Checkpoint;
 pub use commands::{Command, CommandState, NewCommand};
 pub use conversations::{Reader, StoredMessage};
 pub use counters::Noun;
-pub use db::{Db, Engine, Tx, Wake};
+pub use db::{Db, Engine, Schema, Tx, Wake};
 pub use error::StoreError;
 pub use events::{FeedItem, FeedScope, NewHistory, NewTaskEvent};
 pub use inbox::InboxMessage;
