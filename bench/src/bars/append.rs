@@ -13,7 +13,10 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use makima_model::{Clock, Message, Record};
-use makima_store::{Db, conversations};
+use makima_store::{
+    Db,
+    conversations::{self, PackedMessage},
+};
 use std::time::Instant;
 
 const SHORT: usize = 500;
@@ -88,8 +91,9 @@ impl Branch {
 
     async fn append(&self, messages: &[Message]) -> Result<()> {
         let Conversation { owner, branch } = self.conversation;
+        let packed = messages.iter().map(PackedMessage::of).collect::<Result<_, _>>()?;
         let mut tx = self.db.begin().await?;
-        conversations::append(&mut tx, owner, branch, 1, messages).await?.context("the branch is there")?;
+        conversations::append(&mut tx, owner, branch, 1, packed).await?.context("the branch is there")?;
         Ok(tx.commit().await.map(drop)?)
     }
 

@@ -1,9 +1,13 @@
 //! What daemons report, taken into the database: one worker an owner, many reports a transaction.
 //!
+//! A worker has two halves: one gathers and packs the next reports while the other writes the last ones. What is packed
+//! depends on nothing that a transaction does, so it holds whether the one before succeeds or not.
+//!
 //! A report is acknowledged when its transaction is durable, never before. Entries of a run are taken once each, in
 //! order; an entry that comes again is acknowledged again and changes nothing.
 
 mod entries;
+mod packed;
 mod results;
 
 use crate::{
@@ -13,6 +17,7 @@ use crate::{
 use makima_model::{CommandId, DaemonId, Entry, OwnerId, RunId};
 use makima_store::StoreError;
 use makima_wire::frame::{CommandOutcome, ToDaemon};
+use packed::PackedEntry;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, mpsc},
@@ -24,6 +29,8 @@ const ROWS: usize = 100;
 const GATHER: Duration = Duration::from_millis(10);
 /// How many reports may wait; behind that, connections wait.
 const WAITING: usize = 64;
+/// How many batches may wait that are gathered: one is enough to have the half that writes always write.
+const AHEAD: usize = 1;
 
 /// One report of a daemon.
 pub(crate) struct Job {
@@ -63,16 +70,6 @@ pub(crate) enum What {
     },
 }
 
-impl What {
-    fn rows(&self) -> usize {
-        match self {
-            Self::Entries { entries, .. } => entries.len(),
-            Self::Acknowledged { .. } | Self::Finished { .. } => 1,
-            Self::Delta(_) => 0,
-        }
-    }
-}
-
 /// Why a report can't be taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IngestError {
@@ -82,6 +79,8 @@ pub(crate) enum IngestError {
     NotItsRun(RunId),
     #[error("run {run} went from entry {after} to entry {n}")]
     Gap { run: RunId, after: i64, n: u64 },
+    #[error("entries of run {0} were taken by another server at the same moment")]
+    TakenElsewhere(RunId),
     #[error("command {0} is not one of this daemon's")]
     NotItsCommand(CommandId),
     #[error("the conversation's branches are broken")]
@@ -104,7 +103,9 @@ impl App {
                 .entry(owner)
                 .or_insert_with(|| {
                     let (worker, jobs) = mpsc::channel(WAITING);
-                    tokio::spawn(work(self.downgrade(), owner, jobs));
+                    let (ahead, batches) = mpsc::channel(AHEAD);
+                    tokio::spawn(gather(jobs, ahead));
+                    tokio::spawn(write(self.downgrade(), owner, batches));
                     worker
                 })
                 .clone()
@@ -116,26 +117,82 @@ impl App {
     }
 }
 
-async fn work(app: crate::WeakApp, owner: OwnerId, mut jobs: mpsc::Receiver<Job>) {
-    let mut pieces = Pieces::default();
+/// A report, ready to be written.
+struct Report {
+    daemon: DaemonId,
+    what: Ready,
+    out: mpsc::Sender<ToDaemon>,
+    failed: Arc<Notify>,
+}
+
+enum Ready {
+    Entries { run: RunId, entries: Vec<PackedEntry> },
+    Acknowledged { command: CommandId },
+    Finished { command: CommandId, outcome: CommandOutcome },
+}
+
+impl Report {
+    fn fail(&self, error: &IngestError) {
+        fail(self.daemon, &self.failed, error);
+    }
+}
+
+fn fail(daemon: DaemonId, failed: &Notify, error: &IngestError) {
+    tracing::error!(%daemon, "a report could not be taken: {}", crate::error::chain(Some(error)));
+    failed.notify_one();
+}
+
+/// What goes into one transaction, and the pieces that came between.
+#[derive(Default)]
+struct Gathered {
+    reports: Vec<Report>,
+    rows: usize,
+    pieces: Vec<Piece>,
+}
+
+impl Gathered {
+    fn add(&mut self, Job { daemon, what, out, failed }: Job) {
+        let what = match what {
+            What::Delta(piece) => return self.pieces.push(piece),
+            What::Entries { run, entries } => match packed::pack(entries) {
+                Ok(entries) => Ready::Entries { run, entries },
+                Err(error) => return fail(daemon, &failed, &error.into()),
+            },
+            What::Acknowledged { command } => Ready::Acknowledged { command },
+            What::Finished { command, outcome } => Ready::Finished { command, outcome },
+        };
+        self.rows += match &what {
+            Ready::Entries { entries, .. } => entries.len(),
+            Ready::Acknowledged { .. } | Ready::Finished { .. } => 1,
+        };
+        self.reports.push(Report { daemon, what, out, failed });
+    }
+}
+
+/// Gathers reports into batches and packs what they say.
+async fn gather(mut jobs: mpsc::Receiver<Job>, ahead: mpsc::Sender<Gathered>) {
     while let Some(first) = jobs.recv().await {
-        let mut rows = first.what.rows();
-        let mut batch = vec![first];
         let until = Instant::now() + GATHER;
-        while rows < ROWS {
+        let mut gathered = Gathered::default();
+        gathered.add(first);
+        while gathered.rows < ROWS {
             let Ok(Some(job)) = timeout_at(until, jobs.recv()).await else { break };
-            rows += job.what.rows();
-            batch.push(job);
+            gathered.add(job);
         }
+        if ahead.send(gathered).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes one batch after the other.
+async fn write(app: crate::WeakApp, owner: OwnerId, mut batches: mpsc::Receiver<Gathered>) {
+    let mut pieces = Pieces::default();
+    while let Some(gathered) = batches.recv().await {
         let Some(app) = app.upgrade() else { return };
-        let told = batch.iter().filter_map(|job| match &job.what {
-            What::Delta(piece) => Some(piece.clone()),
-            _ => None,
-        });
-        pieces.wait(told);
-        batch.retain(|job| !matches!(job.what, What::Delta(_)));
-        if !batch.is_empty() {
-            app.take(owner, batch, &mut pieces).await;
+        pieces.wait(gathered.pieces.into_iter());
+        if !gathered.reports.is_empty() {
+            app.take(owner, gathered.reports, &mut pieces).await;
         }
         app.pass_on(owner, &mut pieces).await;
     }
@@ -144,41 +201,36 @@ async fn work(app: crate::WeakApp, owner: OwnerId, mut jobs: mpsc::Receiver<Job>
 impl App {
     /// Takes a batch in one transaction; where that fails, each report in its own, so that one bad report stops only the
     /// connection that sent it.
-    async fn take(&self, owner: OwnerId, batch: Vec<Job>, pieces: &mut Pieces) {
-        let whole: Vec<&Job> = batch.iter().collect();
+    async fn take(&self, owner: OwnerId, batch: Vec<Report>, pieces: &mut Pieces) {
+        let whole: Vec<&Report> = batch.iter().collect();
         match self.take_together(owner, &whole).await {
             Ok(taken) => self.acknowledge(owner, &whole, taken, pieces).await,
             Err(_) => {
-                for job in &batch {
-                    match self.take_together(owner, &[job]).await {
-                        Ok(taken) => self.acknowledge(owner, &[job], taken, pieces).await,
-                        Err(error) => {
-                            let chain = crate::error::chain(Some(&error));
-                            tracing::error!(daemon = %job.daemon, "a report could not be taken: {chain}");
-                            job.failed.notify_one();
-                        }
+                for report in &batch {
+                    match self.take_together(owner, &[report]).await {
+                        Ok(taken) => self.acknowledge(owner, &[report], taken, pieces).await,
+                        Err(error) => report.fail(&error),
                     }
                 }
             }
         }
     }
 
-    async fn take_together(&self, owner: OwnerId, jobs: &[&Job]) -> Result<Taken, IngestError> {
+    async fn take_together(&self, owner: OwnerId, reports: &[&Report]) -> Result<Taken, IngestError> {
         let mut batch = entries::Batch::new(self, owner).await?;
         let mut taken = Taken::default();
-        for job in jobs {
-            match &job.what {
-                What::Entries { run, entries } => {
-                    let n = batch.take_entries(job.daemon, *run, entries).await?;
+        for report in reports {
+            match &report.what {
+                Ready::Entries { run, entries } => {
+                    let n = batch.take_entries(report.daemon, *run, entries).await?;
                     taken.acks.push(Some(ToDaemon::Ack { run: *run, n }));
                 }
-                What::Delta(_) => taken.acks.push(None),
-                What::Acknowledged { command } => {
-                    batch.take_acknowledgement(job.daemon, *command).await?;
+                Ready::Acknowledged { command } => {
+                    batch.take_acknowledgement(report.daemon, *command).await?;
                     taken.acks.push(None);
                 }
-                What::Finished { command, outcome } => {
-                    batch.take_result(job.daemon, *command, outcome).await?;
+                Ready::Finished { command, outcome } => {
+                    batch.take_result(report.daemon, *command, outcome).await?;
                     taken.acks.push(Some(ToDaemon::Settled { command: *command }));
                 }
             }
@@ -187,14 +239,14 @@ impl App {
         Ok(taken)
     }
 
-    async fn acknowledge(&self, owner: OwnerId, jobs: &[&Job], taken: Taken, pieces: &mut Pieces) {
-        for (job, frame) in jobs.iter().zip(taken.acks) {
+    async fn acknowledge(&self, owner: OwnerId, reports: &[&Report], taken: Taken, pieces: &mut Pieces) {
+        for (report, frame) in reports.iter().zip(taken.acks) {
             if let Some(ToDaemon::Ack { run, n }) = &frame {
                 pieces.reached(*run, *n);
             }
             // A connection that is gone asks again when it is back.
             if let Some(frame) = frame {
-                let _ = job.out.send(frame).await;
+                let _ = report.out.send(frame).await;
             }
         }
         if taken.place {

@@ -3,7 +3,7 @@
 
 mod record;
 
-pub(crate) use record::{pack_record, unpack_record};
+pub(crate) use record::{pack_record, pack_records, unpack_record};
 
 use crate::columns::{Cells, wrong};
 use std::cell::RefCell;

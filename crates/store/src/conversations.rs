@@ -2,22 +2,24 @@
 //! is made of is [the model's](makima_model::branch) to say.
 
 mod message;
+mod packed;
 mod reader;
 
-pub(crate) use message::{NewBody, statements as message_statements};
+pub(crate) use message::statements as message_statements;
 pub use message::{StoredMessage, end_of_run, find, read};
+pub(crate) use packed::Body;
+pub use packed::PackedMessage;
 pub use reader::Reader;
 
 use crate::{
     StoreError, Tx,
-    codec::pack,
     columns::{At, Cells, Entity, all, one},
     db::{affected, on},
     error::Act,
     outbox::{Cost, NewMessage},
     statements::statements,
 };
-use makima_model::{Branch, BranchId, Message, OwnerId, Position, TaskId};
+use makima_model::{Branch, BranchId, OwnerId, Position, TaskId};
 
 impl Entity for Branch {
     fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
@@ -94,7 +96,7 @@ pub async fn append(
     owner: OwnerId,
     branch: BranchId,
     run_number: i64,
-    messages: &[Message],
+    messages: Vec<PackedMessage>,
 ) -> Result<Option<i64>, StoreError> {
     let act = "append messages";
     let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
@@ -107,19 +109,7 @@ pub async fn append(
     let Some(Head { seq, task }) = one(head.act(act)?) else { return Ok(None) };
     let first = seq - count;
     for (seq, message) in (first..).zip(messages) {
-        tx.outbox.message(NewMessage {
-            owner,
-            branch,
-            seq,
-            id: message.id,
-            task,
-            run_number,
-            role: message.role,
-            token_count: message.token_count,
-            cost_usd: message.cost_usd,
-            created_at: message.timestamp,
-            body: pack(&NewBody::of(message).bytes().act(act)?),
-        });
+        tx.outbox.message(NewMessage { owner, branch, seq, task, run_number, message });
     }
     Ok(Some(first))
 }

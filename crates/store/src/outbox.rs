@@ -14,10 +14,11 @@ pub(crate) use write::statements;
 
 use crate::{
     Noun, Wake,
-    codec::Packed,
+    conversations::PackedMessage,
     events::{NewHistory, NewTaskEvent},
+    native::Lines,
 };
-use makima_model::{BranchId, MessageId, MessageRole, OwnerId, TaskId, Timestamp};
+use makima_model::{BranchId, MessageId, OwnerId, TaskId};
 use sqlx::types::Uuid;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,14 +28,9 @@ pub(crate) struct NewMessage {
     pub(crate) owner: OwnerId,
     pub(crate) branch: BranchId,
     pub(crate) seq: i64,
-    pub(crate) id: MessageId,
     pub(crate) task: TaskId,
     pub(crate) run_number: i64,
-    pub(crate) role: MessageRole,
-    pub(crate) token_count: Option<i64>,
-    pub(crate) cost_usd: Option<f64>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) body: Packed,
+    pub(crate) message: PackedMessage,
 }
 
 /// A record of an agent's own. Its place among those of its message is a number of the owner's too: that ascends, whoever
@@ -45,7 +41,7 @@ pub(crate) struct NewRecord {
     pub(crate) branch: BranchId,
     pub(crate) seq: i64,
     pub(crate) file: String,
-    pub(crate) content: Vec<u8>,
+    pub(crate) lines: Lines,
 }
 
 /// A turn's cost, which its messages share by their tokens.
@@ -122,7 +118,7 @@ impl Outbox {
     /// Where a message that waits here will stand.
     pub(crate) fn find(&self, owner: OwnerId, id: MessageId) -> Option<(BranchId, i64)> {
         self.numbered.get(&owner)?.iter().rev().find_map(|numbered| match numbered {
-            Numbered::Message(message) if message.id == id => Some((message.branch, message.seq)),
+            Numbered::Message(new) if new.message.id == id => Some((new.branch, new.seq)),
             _ => None,
         })
     }

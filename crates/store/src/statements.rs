@@ -30,19 +30,35 @@ macro_rules! statements {
         $($(const $insert: $crate::statements::Insert = $crate::statements::Insert($insert_sql);)*)?
 
         /// The statements of this module.
-        pub(crate) fn statements() -> Vec<String> {
+        pub(crate) fn statements() -> Vec<$crate::statements::Statement> {
+            use $crate::statements::Statement;
             vec![
-                $($name.to_owned(),)*
-                $($($list.newest.to_owned(), $list.oldest.to_owned(),)*)?
-                $($($numbered.newest.to_owned(), $numbered.oldest.to_owned(),)*)?
-                $($($insert.of(1),)*)?
+                $(Statement::Plain($name),)*
+                $($(Statement::Plain($list.newest), Statement::Plain($list.oldest),)*)?
+                $($(Statement::Plain($numbered.newest), Statement::Plain($numbered.oldest),)*)?
+                $($(Statement::Insert($insert),)*)?
             ]
         }
     };
 }
 pub(crate) use statements;
 
-use crate::page::Order;
+use crate::{db::Engine, page::Order};
+
+/// A statement of the registry.
+pub(crate) enum Statement {
+    Plain(&'static str),
+    Insert(Insert),
+}
+
+impl Statement {
+    fn text(&self, engine: Engine) -> String {
+        match self {
+            Self::Plain(text) => (*text).to_owned(),
+            Self::Insert(insert) => insert.of(engine, 1),
+        }
+    }
+}
 
 /// A list's statement, in both orders.
 pub(crate) struct Listed {
@@ -66,8 +82,9 @@ pub(crate) struct Insert(pub(crate) &'static str);
 const LARGEST: usize = 64;
 
 impl Insert {
-    /// The statement for this many rows.
-    pub(crate) fn of(&self, rows: usize) -> String {
+    /// The statement for this many rows. SQLite looks a parameter that has a name or a number up in the list of all of
+    /// them, each time that one is bound: there they have none.
+    pub(crate) fn of(&self, engine: Engine, rows: usize) -> String {
         let columns = 1 + self.0.matches(',').count();
         let mut text = String::with_capacity(self.0.len() + 8 + rows * columns * 5);
         text.push_str(self.0);
@@ -75,8 +92,14 @@ impl Insert {
         for row in 0..rows {
             text.push_str(if row == 0 { "(" } else { ", (" });
             for column in 0..columns {
-                text.push_str(if column == 0 { "$" } else { ", $" });
-                text.push_str(&(row * columns + column + 1).to_string());
+                text.push_str(if column == 0 { "" } else { ", " });
+                match engine {
+                    Engine::Sqlite => text.push('?'),
+                    Engine::Postgres => {
+                        text.push('$');
+                        text.push_str(&(row * columns + column + 1).to_string());
+                    }
+                }
             }
             text.push(')');
         }
@@ -95,9 +118,9 @@ pub(crate) fn portions<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// All of them.
-pub fn all() -> Vec<String> {
-    [
+/// All of them, as the engine takes them.
+pub fn all(engine: Engine) -> Vec<String> {
+    let modules = [
         crate::blobs::statements(),
         crate::checkpoints::statements(),
         crate::commands::statements(),
@@ -119,8 +142,8 @@ pub fn all() -> Vec<String> {
         crate::tasks::placing_statements(),
         crate::tasks::statements(),
         crate::users::statements(),
-    ]
-    .concat()
+    ];
+    modules.iter().flatten().map(|statement| statement.text(engine)).collect()
 }
 
 #[cfg(test)]
@@ -129,7 +152,9 @@ mod tests {
 
     #[test]
     fn an_insert_has_a_parameter_for_each_column_of_each_row() {
-        assert_eq!(Insert("INSERT INTO t (a, b)").of(2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
+        let insert = Insert("INSERT INTO t (a, b)");
+        assert_eq!(insert.of(Engine::Postgres, 2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
+        assert_eq!(insert.of(Engine::Sqlite, 2), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
     }
 
     #[test]

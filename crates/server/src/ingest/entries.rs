@@ -1,18 +1,22 @@
 //! Entries of runs, and what each does to the tables.
 
-use super::IngestError;
+use super::{
+    IngestError,
+    packed::{PackedEntry, Said},
+};
 use crate::{
     App,
     app::{TaskChange, phase_of},
 };
 use makima_model::{
-    Branch, BranchId, BranchReason, DaemonId, Entry, EventKind, Message, MessageId, MessageRole, NoticeLevel,
-    OwnerId, Phase, Position, Record, RunEnd, RunId, RunOutcome, TaskEventKind, TaskStatus, Timestamp,
-    TurnEnd,
+    Branch, BranchId, BranchReason, DaemonId, EventKind, MessageId, MessageRole, NoticeLevel, OwnerId, Phase,
+    Position, Record, RunEnd, RunId, RunOutcome, TaskEventKind, TaskStatus, Timestamp, TurnEnd,
     branch::{PositionError, settle},
 };
 use makima_store::{
-    NewTaskEvent, Run, StoreError, Task, Tx, conversations, events, inbox, native, questions, runs, tasks,
+    NewTaskEvent, Run, StoreError, Task, Tx,
+    conversations::{self, PackedMessage},
+    events, inbox, native, questions, runs, tasks,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -37,7 +41,7 @@ pub(super) struct OpenRun {
     /// The number of the next message of the run's branch.
     next_seq: i64,
     /// Messages that are not written yet: many are written at once.
-    unwritten: Vec<Message>,
+    unwritten: Vec<PackedMessage>,
     /// The numbers of this batch's messages, for the lines of the agent's own record that belong to them.
     numbers: HashMap<MessageId, i64>,
     /// Whether a newer run has taken the task over: then its words go to a side branch and its status is its own.
@@ -62,12 +66,9 @@ impl<'a> Batch<'a> {
         &mut self,
         daemon: DaemonId,
         run: RunId,
-        entries: &[Entry],
+        entries: &[PackedEntry],
     ) -> Result<u64, IngestError> {
-        let mut open = match self.runs.remove(&run) {
-            Some(open) => open,
-            None => self.open(daemon, run).await?,
-        };
+        let mut open = self.opened(daemon, run).await?;
         for entry in entries {
             let n = i64::try_from(entry.n).unwrap_or(i64::MAX);
             if n <= open.run.last_entry {
@@ -85,14 +86,15 @@ impl<'a> Batch<'a> {
     }
 
     /// Makes all of it durable. Answers whether waiting tasks should be looked at.
-    pub(super) async fn commit(mut self) -> Result<bool, StoreError> {
+    pub(super) async fn commit(mut self) -> Result<bool, IngestError> {
         let mut runs: Vec<OpenRun> = self.runs.drain().map(|(_, open)| open).collect();
         runs.sort_by_key(|open| open.run.id);
         for open in &mut runs {
             write_messages(&mut self.tx, open).await?;
-            if open.run.last_entry > open.stored {
-                runs::set_last_entry(&mut self.tx, self.owner, open.run.id, open.stored, open.run.last_entry)
-                    .await?;
+            let (id, stored, last) = (open.run.id, open.stored, open.run.last_entry);
+            if last > stored && !runs::set_last_entry(&mut self.tx, self.owner, id, stored, last).await? {
+                // Another server has a connection of the same daemon, an older one: what it took is not taken twice.
+                return Err(IngestError::TakenElsewhere(id));
             }
         }
         self.tx.commit().await?;
@@ -101,16 +103,22 @@ impl<'a> Batch<'a> {
 
     /// The run as the batch has it, with all its messages written; to be [put back](Self::put_back).
     pub(super) async fn take_open(&mut self, daemon: DaemonId, run: RunId) -> Result<OpenRun, IngestError> {
-        let mut open = match self.runs.remove(&run) {
-            Some(open) => open,
-            None => self.open(daemon, run).await?,
-        };
+        let mut open = self.opened(daemon, run).await?;
         write_messages(&mut self.tx, &mut open).await?;
         Ok(open)
     }
 
     pub(super) fn put_back(&mut self, open: OpenRun) {
         self.runs.insert(open.run.id, open);
+    }
+
+    /// The run as the batch has it, taken out of it. One that the batch has is not everybody's either.
+    async fn opened(&mut self, daemon: DaemonId, id: RunId) -> Result<OpenRun, IngestError> {
+        match self.runs.remove(&id) {
+            Some(open) if open.run.daemon == daemon => Ok(open),
+            Some(_) => Err(IngestError::NotItsRun(id)),
+            None => self.open(daemon, id).await,
+        }
     }
 
     async fn open(&mut self, daemon: DaemonId, id: RunId) -> Result<OpenRun, IngestError> {
@@ -161,21 +169,23 @@ impl<'a> Batch<'a> {
         Ok(branch.id)
     }
 
-    async fn apply(&mut self, open: &mut OpenRun, entry: &Entry) -> Result<(), IngestError> {
-        match &entry.record {
-            Record::Message { message } => self.message(open, message).await?,
-            other => {
+    async fn apply(&mut self, open: &mut OpenRun, entry: &PackedEntry) -> Result<(), IngestError> {
+        match &entry.said {
+            Said::Message(message) => self.message(open, message).await,
+            Said::Native { message, file, lines } => {
+                let seq = self.seq_of(open, *message).await?;
+                native::append(&mut self.tx, self.owner, open.run.branch, seq, file, lines.clone());
+                Ok(())
+            }
+            Said::Other(record) => {
                 // Everything else stands between messages: those before it come first.
-                if !matches!(other, Record::Native { .. }) {
-                    write_messages(&mut self.tx, open).await?;
-                }
-                self.apply_other(open, entry.at, other).await?;
+                write_messages(&mut self.tx, open).await?;
+                self.apply_other(open, entry.at, record).await
             }
         }
-        Ok(())
     }
 
-    async fn message(&mut self, open: &mut OpenRun, message: &Message) -> Result<(), IngestError> {
+    async fn message(&mut self, open: &mut OpenRun, message: &PackedMessage) -> Result<(), IngestError> {
         if message.role == MessageRole::User {
             inbox::delivered(&mut self.tx, self.owner, message.id, open.run.id).await?;
         }
@@ -193,7 +203,8 @@ impl<'a> Batch<'a> {
     ) -> Result<(), IngestError> {
         let owner = self.owner;
         match record {
-            Record::Message { .. } => {}
+            // Packed: these don't come here.
+            Record::Message { .. } | Record::Native { .. } => {}
             Record::Prepared { worktree_path, branch_name, base_branch, base_commit } => {
                 if !open.late {
                     let prepared = tasks::Prepared { worktree_path, branch_name, base_branch, base_commit };
@@ -208,10 +219,6 @@ impl<'a> Batch<'a> {
                 set(&mut data, "version", version.as_ref());
                 set(&mut data, "model", model.as_ref());
                 self.event(open, at, TaskEventKind::Session, data);
-            }
-            Record::Native { message, file, lines } => {
-                let seq = self.seq_of(open, *message).await?;
-                native::append(&mut self.tx, owner, open.run.branch, seq, file, lines).await?;
             }
             Record::Asked { question } => {
                 questions::ask(&mut self.tx, owner, open.task.id, open.run.id, question, at).await?;
@@ -350,7 +357,7 @@ async fn write_messages(tx: &mut Tx, open: &mut OpenRun) -> Result<(), StoreErro
         return Ok(());
     }
     let messages = std::mem::take(&mut open.unwritten);
-    conversations::append(tx, open.run.owner, open.run.branch, open.run.number, &messages).await?;
+    conversations::append(tx, open.run.owner, open.run.branch, open.run.number, messages).await?;
     Ok(())
 }
 

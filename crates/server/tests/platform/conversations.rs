@@ -3,8 +3,9 @@
 use crate::{lab::*, on_both};
 use futures::StreamExt;
 use makima_client::daemon::DaemonClient;
-use makima_model::{Message, MessageRole, NativeLine, Record, RunOutcome, TaskStatus, ToolCall};
-use makima_wire::{List, frame::SessionLine};
+use makima_model::{Message, MessageRole, NativeLine, Position, Record, RunOutcome, TaskStatus, ToolCall};
+use makima_store::{conversations, native::LineReader};
+use makima_wire::{CreateTask, List, frame::SessionLine};
 use serde_json::json;
 
 on_both! {
@@ -137,5 +138,63 @@ on_both! {
         }
         assert!(lab.client.conversation(task.id).await.unwrap().messages.is_empty());
         assert_eq!(LabDaemon::connect(&lab, daemon.id, &[start.run]).await.known[0].last_entry, 3);
+    }
+
+    async fn reports_that_wait_behind_one_that_fails_are_taken_once_and_in_order(engine) {
+        let lab = Lab::new(engine).await;
+        let (mut daemon, mut other) = (lab.daemon().await, lab.daemon().await);
+        let wanted = CreateTask {
+            plan: "one".into(),
+            repository: Some("/srv/project".into()),
+            target_daemon_id: Some(daemon.id),
+            ..CreateTask::default()
+        };
+        let task = daemon.beside(lab.client.create_task(&wanted)).await.unwrap();
+        let start = daemon.start().await;
+        daemon.tell(start.run, 1, begun(&task)).await;
+        let branch = task.conversation_state.branch_id;
+
+        let said: Vec<Message> = (0..100)
+            .map(|n| Message::said(lab.clock.new_id(), MessageRole::Assistant, format!("{n} is said. ").repeat(9), lab.clock.now()))
+            .collect();
+        let line = |of: &Message| NativeLine { uuid: None, line: json!({ "content": of.content }).to_string() };
+        let records: Vec<Record> = said
+            .iter()
+            .flat_map(|message| {
+                let native =
+                    Record::Native { message: Some(message.id), file: String::new(), lines: vec![line(message)] };
+                [Record::Message { message: message.clone() }, native]
+            })
+            .collect();
+        // The first fills a transaction, which can't be written yet. Behind it one that must fail comes together with good
+        // ones, which begin with the lines of a message that is in the first.
+        let held = lab.hold(branch).await;
+        daemon.post(start.run, 4, records[..121].to_vec()).await;
+        other.post(start.run, 1, records[..9].to_vec()).await;
+        daemon.post(start.run, 125, records[121..160].to_vec()).await;
+        daemon.post(start.run, 164, records[160..170].to_vec()).await;
+        drop(held);
+        // What was sent already comes again, cut otherwise, with new lines of a message that isn't new.
+        daemon.tell(start.run, 4, records[..171].to_vec()).await;
+        daemon.tell(start.run, 174, records[170..].to_vec()).await;
+        while let Some(frame) = other.frame().await {
+            assert!(!matches!(frame, makima_wire::frame::ToDaemon::Ack { .. }), "{frame:?}");
+        }
+
+        let conversation = lab.client.conversation(task.id).await.unwrap();
+        let ids: Vec<_> = conversation.messages.iter().map(|message| message.id).collect();
+        assert_eq!(ids, said.iter().map(|message| message.id).collect::<Vec<_>>());
+        let db = lab.database().await;
+        let lineage = conversations::lineage(&mut db.read().await.unwrap(), lab.owner, branch).await.unwrap();
+        let mut reader = LineReader::new(&db, lab.owner, &lineage, Position { branch, seq: 100 }, "").unwrap();
+        let mut lines = Vec::new();
+        loop {
+            let piece = reader.next().await.unwrap();
+            if piece.is_empty() {
+                break;
+            }
+            lines.extend(piece);
+        }
+        assert_eq!(lines, (0..).zip(&said).map(|(seq, message)| (seq, line(message))).collect::<Vec<_>>());
     }
 }

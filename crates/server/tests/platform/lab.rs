@@ -6,11 +6,11 @@ use makima_client::{
     daemon::{DaemonClient, FrameReceiver, FrameSender, Heard},
 };
 use makima_model::{
-    AgentInfo, Clock, DaemonId, Entry, Message, MessageId, MessageRole, Record, RunEnd, RunId, RunOutcome,
-    Timestamp, TurnEnd, TurnOutcome, Usage,
+    AgentInfo, BranchId, Clock, DaemonId, Entry, Message, MessageId, MessageRole, OwnerId, Record, RunEnd,
+    RunId, RunOutcome, Timestamp, TurnEnd, TurnOutcome, Usage,
 };
 use makima_server::{Server, ServerConfig, Settings};
-use makima_store::Db;
+use makima_store::{Db, Tx, conversations};
 use makima_testkit::TestDatabase;
 use makima_wire::{
     CreateTask, Task,
@@ -35,6 +35,7 @@ pub(crate) struct Lab {
     pub(crate) server: Server,
     pub(crate) client: Client,
     pub(crate) key: String,
+    pub(crate) owner: OwnerId,
     pub(crate) clock: Clock,
     folder: TempDir,
     url: String,
@@ -66,9 +67,10 @@ impl Lab {
         })
         .await
         .unwrap();
-        let key = server.app().create_user("ada").await.unwrap().api_key;
+        let user = server.app().create_user("ada").await.unwrap();
+        let (key, owner) = (user.api_key, user.id);
         let client = Client::new(&format!("http://{}", server.address()), Some(key.clone())).unwrap();
-        Self { server, client, key, clock, folder, url, _database: database }
+        Self { server, client, key, owner, clock, folder, url, _database: database }
     }
 
     /// Another server on the same database, and a client of it.
@@ -85,6 +87,22 @@ impl Lab {
         .unwrap();
         let client = Client::new(&format!("http://{}", server.address()), Some(self.key.clone())).unwrap();
         (server, client)
+    }
+
+    /// The database, as another process has it.
+    pub(crate) async fn database(&self) -> Db {
+        Db::open(&self.url).await.unwrap()
+    }
+
+    /// A transaction of another process in whose way everybody is who appends to this branch.
+    pub(crate) async fn hold(&self, branch: BranchId) -> Tx {
+        let mut tx = self.database().await.begin().await.unwrap();
+        conversations::append(&mut tx, self.owner, branch, 1, Vec::new()).await.unwrap();
+        tx
+    }
+
+    pub(crate) fn database_url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn url(&self) -> String {
@@ -148,7 +166,16 @@ pub(crate) struct LabDaemon {
 
 impl LabDaemon {
     pub(crate) async fn connect(lab: &Lab, id: DaemonId, runs: &[RunId]) -> Self {
-        let hello = Hello {
+        Self::greet(lab, Self::hello(id, runs)).await.unwrap()
+    }
+
+    /// Connects to one of several servers on the lab's database.
+    pub(crate) async fn connect_to(server: &Server, lab: &Lab, id: DaemonId, runs: &[RunId]) -> Self {
+        Self::greet_server(server, lab, Self::hello(id, runs)).await.unwrap()
+    }
+
+    fn hello(id: DaemonId, runs: &[RunId]) -> Hello {
+        Hello {
             protocol: PROTOCOL,
             daemon: id,
             name: "desk".into(),
@@ -157,13 +184,17 @@ impl LabDaemon {
             agents: vec![AgentInfo { name: "scripted".into(), version: None, default: true }],
             max_concurrent_tasks: 1,
             runs: runs.to_vec(),
-        };
-        Self::greet(lab, hello).await.unwrap()
+        }
     }
 
     /// Says hello; the server's words if it says no.
     pub(crate) async fn greet(lab: &Lab, hello: Hello) -> Result<Self, String> {
-        let client = DaemonClient::new(&lab.url(), &lab.key).unwrap();
+        Self::greet_server(&lab.server, lab, hello).await
+    }
+
+    async fn greet_server(server: &Server, lab: &Lab, hello: Hello) -> Result<Self, String> {
+        let url = format!("http://{}", server.address());
+        let client = DaemonClient::new(&url, &lab.key).unwrap();
         let (mut sender, mut receiver) = client.connect().await.unwrap();
         let id = hello.daemon;
         sender.send(&FromDaemon::Hello(hello)).await.unwrap();

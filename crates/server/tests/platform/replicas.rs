@@ -4,8 +4,9 @@ use crate::lab::*;
 use makima_model::{MessageRole, StopReason, TaskStatus};
 use makima_wire::{
     CreateTask,
-    frame::{Command, CommandOutcome, CommandResult},
+    frame::{Command, CommandOutcome, CommandResult, ToDaemon},
 };
+use sqlx::{Connection, PgConnection};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_of_one_server_works_for_the_clients_of_another() {
@@ -34,4 +35,38 @@ async fn a_daemon_of_one_server_works_for_the_clients_of_another() {
     daemon.tell(start.run, 5, vec![ended(makima_model::RunOutcome::Interrupted)]).await;
     daemon.finish(command, CommandOutcome::Done(CommandResult::Done)).await;
     assert_eq!(stopping.await.unwrap().unwrap().status, TaskStatus::Interrupted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_that_two_servers_take_at_once_are_taken_once() {
+    let lab = Lab::new(Engine::Postgres).await;
+    let (server, _client) = lab.replica().await;
+    let mut daemon = lab.daemon().await;
+    let task = daemon.beside(lab.task("one")).await;
+    let start = daemon.start().await;
+    daemon.tell(start.run, 1, begun(&task)).await;
+    // It connects anew to the other server, while the first still works on what it sent before.
+    let mut anew = LabDaemon::connect_to(&server, &lab, daemon.id, &[start.run]).await;
+    let held = lab.hold(task.conversation_state.branch_id).await;
+    let records: Vec<_> =
+        ["a", "b", "c"].map(|text| said(&lab.clock, MessageRole::Assistant, text)).into_iter().collect();
+    daemon.post(start.run, 4, records.clone()).await;
+    anew.post(start.run, 4, records).await;
+    let mut connection = PgConnection::connect(lab.database_url()).await.unwrap();
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    drop(held);
+    for daemon in [&mut daemon, &mut anew] {
+        loop {
+            match daemon.frame().await.expect("the connection lives") {
+                ToDaemon::Ack { n: 6, .. } => break,
+                frame => assert!(!matches!(frame, ToDaemon::Ack { .. }), "{frame:?}"),
+            }
+        }
+    }
+    let conversation = lab.client.conversation(task.id).await.unwrap();
+    let texts: Vec<&str> = conversation.messages.iter().map(|message| message.content.as_str()).collect();
+    assert_eq!(texts, ["a", "b", "c"]);
 }

@@ -3,7 +3,7 @@
 //! more room than the messages do.
 
 use super::{LEVEL, Packed, UnpackError, content_size, pack, unpack};
-use std::io;
+use std::{collections::HashMap, io};
 use zstd::zstd_safe::{CCtx, CParameter, DCtx, compress_bound, get_error_name};
 
 /// One zstd frame with a checksum, against [`KNOWN`].
@@ -20,12 +20,29 @@ const REACH: usize = 1 << 20;
 
 /// Compresses `record`, which belongs to a message with this content.
 pub(crate) fn pack_record(record: &[u8], message: Option<&[u8]>) -> Packed {
-    let codec = if message.is_some() { BESIDE_MESSAGE } else { BESIDE_KNOWN };
-    let frame = compress(record, &beside(message));
-    match frame {
-        Some(frame) if frame.len() < record.len() => Packed { codec, body: frame },
-        _ => pack(record),
-    }
+    let beside = beside(message);
+    pack_beside(&mut context(), record, message.is_some(), &beside)
+}
+
+/// Compresses many, each with the content of the message that it belongs to: the same as one by one, in less time.
+pub(crate) fn pack_records(records: &[(&[u8], Option<&[u8]>)]) -> Vec<Packed> {
+    // All before the context, which refers to them as long as it lives; one for all records of a message, since both may be
+    // large and many.
+    let (mut texts, mut places) = (Vec::new(), HashMap::new());
+    let text_of: Vec<usize> = records
+        .iter()
+        .map(|(_, message)| {
+            *places.entry(message.map(<[u8]>::as_ptr_range)).or_insert_with(|| {
+                texts.push(beside(*message));
+                texts.len() - 1
+            })
+        })
+        .collect();
+    let mut zstd = context();
+    let records = records.iter().zip(text_of);
+    records
+        .map(|((record, message), text)| pack_beside(&mut zstd, record, message.is_some(), &texts[text]))
+        .collect()
 }
 
 /// The record again. `message` is the content of the message that it belongs to, if there is one.
@@ -48,13 +65,32 @@ pub(crate) fn unpack_record(
     Ok(record)
 }
 
-/// A context for each: one that is kept would hold on to the text beside, and making it takes little of the time.
-fn compress(record: &[u8], beside: &[u8]) -> Option<Vec<u8>> {
-    let mut frame = Vec::with_capacity(compress_bound(record.len()));
-    let mut zstd = CCtx::create();
+/// `None`: there is no memory for one.
+fn context<'a>() -> Option<CCtx<'a>> {
+    let mut zstd = CCtx::try_create()?;
     zstd.set_parameter(CParameter::CompressionLevel(LEVEL)).ok()?;
     // Beside another text than it was packed with, a frame would be read as something else: this tells.
     zstd.set_parameter(CParameter::ChecksumFlag(true)).ok()?;
+    Some(zstd)
+}
+
+fn pack_beside<'a>(
+    zstd: &mut Option<CCtx<'a>>,
+    record: &[u8],
+    is_of_message: bool,
+    beside: &'a [u8],
+) -> Packed {
+    let frame = zstd.as_mut().and_then(|zstd| compress(zstd, record, beside));
+    match frame {
+        Some(frame) if frame.len() < record.len() => {
+            Packed { codec: if is_of_message { BESIDE_MESSAGE } else { BESIDE_KNOWN }, body: frame }
+        }
+        _ => pack(record),
+    }
+}
+
+fn compress<'a>(zstd: &mut CCtx<'a>, record: &[u8], beside: &'a [u8]) -> Option<Vec<u8>> {
+    let mut frame = Vec::with_capacity(compress_bound(record.len()));
     zstd.ref_prefix(beside).ok()?;
     zstd.compress2(&mut frame, record).ok()?;
     frame.shrink_to_fit();
@@ -81,6 +117,21 @@ mod tests {
             let record = [record.repeat(times), message.clone().unwrap_or_default()].concat();
             let packed = pack_record(&record, message.as_deref());
             prop_assert_eq!(unpack_record(packed.codec, packed.body, message.as_deref()).unwrap(), record);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn many_are_packed_as_each_is_alone(
+            said in prop::collection::vec(("[a-f ]{0,200}", prop::option::of(0usize..3)), 0..12),
+            messages in prop::array::uniform3("[a-f ]{0,400}"),
+        ) {
+            let records: Vec<_> = said
+                .iter()
+                .map(|(record, of)| (record.as_bytes(), of.map(|of| messages[of].as_bytes())))
+                .collect();
+            let alone: Vec<_> = records.iter().map(|(record, message)| pack_record(record, *message)).collect();
+            prop_assert_eq!(pack_records(&records), alone);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A transaction, on either engine.
 
-use super::{Wake, in_a_task, wake::Wakes};
+use super::{Engine, Wake, in_a_task, wake::Wakes};
 use crate::{StoreError, columns::Of, error::Act, outbox::Outbox};
 use makima_model::Timestamp;
 use sqlx::{Postgres, Sqlite, Transaction, postgres::PgQueryResult, sqlite::SqliteQueryResult};
@@ -73,6 +73,14 @@ impl Tx {
         Self { link, outbox: Outbox::default(), wakes }
     }
 
+    /// Which engine it is on.
+    pub(crate) fn engine(&self) -> Engine {
+        match self.link {
+            Link::Sqlite(_) => Engine::Sqlite,
+            Link::Postgres(_) => Engine::Postgres,
+        }
+    }
+
     /// Tells all who listen, on all replicas, once this is committed.
     pub fn wake(&mut self, wake: Wake) {
         self.outbox.wake(wake);
@@ -80,9 +88,9 @@ impl Tx {
 
     /// The time by the database's clock.
     pub async fn now(&mut self) -> Result<Timestamp, StoreError> {
-        let text = match self.link {
-            Link::Sqlite(_) => SQLITE_NOW,
-            Link::Postgres(_) => POSTGRES_NOW,
+        let text = match self.engine() {
+            Engine::Sqlite => SQLITE_NOW,
+            Engine::Postgres => POSTGRES_NOW,
         };
         let Of(now): Of<Timestamp> =
             on!(self, |c| sqlx::query_as(text).fetch_one(c).await).act("ask the database for the time")?;

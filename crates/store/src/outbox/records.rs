@@ -1,16 +1,18 @@
-//! Writing agents' own records, packed beside the messages that they belong to.
+//! Writing agents' own records, packed beside the messages that they belong to: most were, before the transaction began.
 
 use super::{NewMessage, NewRecord};
 use crate::{
     StoreError, Tx,
     codec::{Packed, pack_record, unpack},
     columns::{Cells, Entity, one, wrong},
+    conversations::Body,
     db::{affected, on},
     error::Act,
     statements::{portions, statements},
 };
 use makima_model::{BranchId, OwnerId};
 use sqlx::AssertSqlSafe;
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 /// What a message says, as its row has it.
 struct Content(Packed);
@@ -34,25 +36,25 @@ type Place = (BranchId, i64);
 /// Writes records with their numbers. `messages` are those that the same transaction wrote.
 pub(super) async fn write_records(
     tx: &mut Tx,
-    records: Vec<(i64, NewRecord)>,
+    records: &[(i64, NewRecord)],
     messages: &[(i64, NewMessage)],
 ) -> Result<(), StoreError> {
-    let mut texts = Texts { written: messages, last: None };
+    let bodies = messages.iter().map(|(_, new)| ((new.branch, new.seq), &new.message.body));
+    let mut texts = Texts { written: bodies.collect(), last: None };
     let mut rows = Vec::with_capacity(records.len());
     for (ordinal, record) in records {
-        let text = texts.of(tx, record.owner, (record.branch, record.seq)).await?;
-        let packed = pack_record(&record.content, text);
-        rows.push((ordinal, record, packed));
+        rows.push((ordinal, record, texts.packed(tx, record).await?));
     }
     for portion in portions(&rows) {
+        let statement = RECORDS.of(tx.engine(), portion.len());
         on!(tx, |c| {
-            let mut insert = sqlx::query(AssertSqlSafe(RECORDS.of(portion.len())));
+            let mut insert = sqlx::query(AssertSqlSafe(statement));
             for (ordinal, record, packed) in portion {
                 insert = insert
                     .bind(record.owner.uuid())
                     .bind(record.branch.uuid())
                     .bind(record.seq)
-                    .bind(ordinal)
+                    .bind(*ordinal)
                     .bind(record.file.as_str())
                     .bind(packed.codec)
                     .bind(packed.body.as_slice());
@@ -66,24 +68,33 @@ pub(super) async fn write_records(
 
 /// What messages say: those of this transaction, and those that were there before.
 struct Texts<'a> {
-    written: &'a [(i64, NewMessage)],
-    /// The last one that was asked for: the records of one message come one after the other.
+    written: HashMap<Place, &'a Arc<Body>>,
+    /// The last one of those before that was asked for: the records of one message come one after the other.
     last: Option<(Place, Option<Vec<u8>>)>,
 }
 
 impl Texts<'_> {
-    async fn of(&mut self, tx: &mut Tx, owner: OwnerId, place: Place) -> Result<Option<&[u8]>, StoreError> {
+    /// The record, packed beside the message that stands where it belongs.
+    async fn packed<'r>(
+        &mut self,
+        tx: &mut Tx,
+        record: &'r NewRecord,
+    ) -> Result<Cow<'r, Packed>, StoreError> {
+        let place = (record.branch, record.seq);
+        if let Some(body) = self.written.get(&place) {
+            return Ok(match record.lines.packed_beside(body) {
+                Some(packed) => Cow::Borrowed(packed),
+                None => Cow::Owned(pack_record(record.lines.content(), Some(&body.content))),
+            });
+        }
         if self.last.as_ref().is_none_or(|(known, _)| *known != place) {
-            let mut written = self.written.iter().map(|(_, message)| message);
-            let packed = match written.find(|message| (message.branch, message.seq) == place) {
-                Some(message) => Some(message.body.clone()),
-                None => stored(tx, owner, place).await?,
-            };
+            let packed = stored(tx, record.owner, place).await?;
             let text = packed.map(|packed| unpack(packed.codec, packed.body)).transpose();
             let text = text.map_err(|error| wrong("body", error)).act("read what a record belongs to")?;
             self.last = Some((place, text));
         }
-        Ok(self.last.as_ref().and_then(|(_, text)| text.as_deref()))
+        let text = self.last.as_ref().and_then(|(_, text)| text.as_deref());
+        Ok(Cow::Owned(pack_record(record.lines.content(), text)))
     }
 }
 

@@ -51,7 +51,7 @@ impl Tx {
             }
         }
         write_messages(self, &messages).await?;
-        write_records(self, records, &messages).await?;
+        write_records(self, &records, &messages).await?;
         write_history(self, history).await?;
         write_task_events(self, task_events).await?;
         for cost in costs {
@@ -86,8 +86,9 @@ async fn write_history(tx: &mut Tx, mut events: Vec<(i64, NewHistory)>) -> Resul
     let data: Vec<_> = events.iter_mut().map(|(_, event)| json(event.data.take())).collect();
     let rows: Vec<_> = events.iter().zip(&data).collect();
     for portion in portions(&rows) {
+        let statement = HISTORY.of(tx.engine(), portion.len());
         on!(tx, |c| {
-            let mut insert = sqlx::query(AssertSqlSafe(HISTORY.of(portion.len())));
+            let mut insert = sqlx::query(AssertSqlSafe(statement));
             for ((seq, event), data) in portion {
                 insert = insert
                     .bind(event.id.uuid())
@@ -112,8 +113,9 @@ async fn write_task_events(tx: &mut Tx, mut events: Vec<(i64, NewTaskEvent)>) ->
     let data: Vec<_> = events.iter_mut().map(|(_, event)| json(event.data.take())).collect();
     let rows: Vec<_> = events.iter().zip(&data).collect();
     for portion in portions(&rows) {
+        let statement = TASK_EVENTS.of(tx.engine(), portion.len());
         on!(tx, |c| {
-            let mut insert = sqlx::query(AssertSqlSafe(TASK_EVENTS.of(portion.len())));
+            let mut insert = sqlx::query(AssertSqlSafe(statement));
             for ((seq, event), data) in portion {
                 insert = insert
                     .bind(event.id.uuid())
@@ -136,23 +138,24 @@ async fn write_task_events(tx: &mut Tx, mut events: Vec<(i64, NewTaskEvent)>) ->
 
 async fn write_messages(tx: &mut Tx, messages: &[(i64, NewMessage)]) -> Result<(), StoreError> {
     for portion in portions(messages) {
+        let statement = MESSAGES.of(tx.engine(), portion.len());
         on!(tx, |c| {
-            let mut insert = sqlx::query(AssertSqlSafe(MESSAGES.of(portion.len())));
-            for (feed_seq, message) in portion {
+            let mut insert = sqlx::query(AssertSqlSafe(statement));
+            for (feed_seq, NewMessage { owner, branch, seq, task, run_number, message }) in portion {
                 insert = insert
-                    .bind(message.owner.uuid())
-                    .bind(message.branch.uuid())
-                    .bind(message.seq)
+                    .bind(owner.uuid())
+                    .bind(branch.uuid())
+                    .bind(seq)
                     .bind(message.id.uuid())
-                    .bind(message.task.uuid())
-                    .bind(message.run_number)
+                    .bind(task.uuid())
+                    .bind(run_number)
                     .bind(feed_seq)
                     .bind(message.role.as_str())
                     .bind(message.token_count)
                     .bind(message.cost_usd)
                     .bind(At(message.created_at))
-                    .bind(message.body.codec)
-                    .bind(message.body.body.as_slice());
+                    .bind(message.body.packed.codec)
+                    .bind(message.body.packed.body.as_slice());
             }
             insert.execute(c).await.map(affected)
         })

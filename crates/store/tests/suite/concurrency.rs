@@ -1,6 +1,6 @@
 //! What holds when many do things at once.
 
-use crate::lab::{Lab, in_time};
+use crate::lab::{Lab, in_time, packed};
 use futures::future::join_all;
 use makima_model::{EventKind, OwnerId, RunOutcome, TaskEventKind, TaskStatus};
 use makima_store::{
@@ -70,7 +70,7 @@ on_both_engines! {
         let write = join_all(tasks.iter().map(|task| async {
             for round in 0..ROUNDS {
                 let mut tx = lab.begin().await;
-                conversations::append(&mut tx, owner, task.conversation, 1, &[lab.said("x")]).await.unwrap();
+                conversations::append(&mut tx, owner, task.conversation, 1, packed(&[lab.said("x")])).await.unwrap();
                 events::append_task_event(&mut tx, task_event(&lab, task));
                 events::append_history(&mut tx, history(&lab, task));
                 // Others are between their numbers and their ends meanwhile.
@@ -101,7 +101,7 @@ on_both_engines! {
         let append = |_| async {
             let mut tx = lab.begin().await;
             let said = [lab.said("a"), lab.said("b")];
-            let first = conversations::append(&mut tx, owner, task.conversation, 1, &said).await.unwrap().unwrap();
+            let first = conversations::append(&mut tx, owner, task.conversation, 1, packed(&said)).await.unwrap().unwrap();
             tx.commit().await.unwrap();
             first
         };

@@ -1,13 +1,14 @@
 //! Conversations, the agents' own records, snapshots and checkpoints.
 
-use crate::lab::{Lab, all, walk};
+use crate::lab::{Lab, all, packed, walk};
 use makima_model::{
     BlobRef, Branch, BranchId, BranchReason, CheckpointKind, CheckpointMade, FileAction, FileChange, Message,
     MessageRole, NativeLine, NotHeld, NotHeldReason, OwnerId, Position, ToolCall,
 };
 use makima_store::{
-    Checkpoint, Engine, Order, Reader, Snapshot, SnapshotType, StoreError, Task, checkpoints, conversations,
-    native::{self, LineReader},
+    Checkpoint, Engine, Order, Reader, Snapshot, SnapshotType, StoreError, Task, checkpoints,
+    conversations::{self, PackedMessage},
+    native::{self, LineReader, Lines},
     snapshots, tasks,
 };
 use serde_json::json;
@@ -68,9 +69,14 @@ fn lines(texts: &[&str]) -> Vec<NativeLine> {
         .collect()
 }
 
+/// Lines whose message isn't at hand.
+fn alone(lines: &[NativeLine]) -> Lines {
+    Lines::of(lines, None).unwrap()
+}
+
 async fn record(lab: &Lab, owner: OwnerId, branch: BranchId, seq: i64, texts: &[&str]) {
     let mut tx = lab.begin().await;
-    native::append(&mut tx, owner, branch, seq, "", &lines(texts)).await.unwrap();
+    native::append(&mut tx, owner, branch, seq, "", alone(&lines(texts)));
     tx.commit().await.unwrap();
 }
 
@@ -128,7 +134,7 @@ on_both_engines! {
         let mut tx = lab.begin().await;
         let read = tasks::get(&mut tx, owner, task.id).await.unwrap().unwrap();
         assert_eq!(read.message_count, 3);
-        assert_eq!(conversations::append(&mut tx, other, task.conversation, 1, &messages).await.unwrap(), None);
+        assert_eq!(conversations::append(&mut tx, other, task.conversation, 1, packed(&messages)).await.unwrap(), None);
         assert_eq!(conversations::lineage(&mut tx, other, task.conversation).await.unwrap(), []);
         assert_eq!(conversations::of_task(&mut tx, other, task.id).await.unwrap(), []);
         let lineage = conversations::lineage(&mut tx, owner, task.conversation).await.unwrap();
@@ -142,7 +148,7 @@ on_both_engines! {
         let messages = [lab.said("one"), lab.said("two")];
         let place = Some((task.conversation, 1));
         let mut tx = lab.begin().await;
-        conversations::append(&mut tx, owner, task.conversation, 1, &messages).await.unwrap();
+        conversations::append(&mut tx, owner, task.conversation, 1, packed(&messages)).await.unwrap();
         assert_eq!(conversations::find(&mut tx, owner, messages[1].id).await.unwrap(), place);
         tx.commit().await.unwrap();
         let mut tx = lab.read().await;
@@ -218,7 +224,7 @@ on_both_engines! {
         for (run, messages) in [(1, 2), (2, 3), (1, 1), (2, 1)] {
             let said: Vec<Message> = (0..messages).map(|_| lab.said("x")).collect();
             let mut tx = lab.begin().await;
-            conversations::append(&mut tx, owner, task.conversation, run, &said).await.unwrap();
+            conversations::append(&mut tx, owner, task.conversation, run, packed(&said)).await.unwrap();
             tx.commit().await.unwrap();
         }
         let mut tx = lab.read().await;
@@ -235,7 +241,7 @@ on_both_engines! {
         let asked = Message { role: MessageRole::User, ..lab.said("?") };
         lab.append(owner, task.conversation, &[tokens(50), asked, tokens(30)]).await;
         let mut tx = lab.begin().await;
-        conversations::append(&mut tx, owner, task.conversation, 1, &[tokens(10)]).await.unwrap();
+        conversations::append(&mut tx, owner, task.conversation, 1, packed(&[tokens(10)])).await.unwrap();
         conversations::share_cost(&mut tx, owner, task.conversation, 1, 0.8);
         tx.commit().await.unwrap();
         let costs: Vec<_> = whole(&lab, owner, task.conversation).await.iter().map(|said| said.cost_usd).collect();
@@ -267,7 +273,7 @@ on_both_engines! {
         record(&lab, owner, first, 1, &["one"]).await;
         record(&lab, owner, first, 0, &["late \0 \u{1f980} {\"a\":\"\\ud800\"}"]).await;
         let mut tx = lab.begin().await;
-        native::append(&mut tx, owner, first, 1, "agent-7.jsonl", &lines(&["of a side chain"])).await.unwrap();
+        native::append(&mut tx, owner, first, 1, "agent-7.jsonl", alone(&lines(&["of a side chain"])));
         tx.commit().await.unwrap();
         // A run that goes on from the middle writes its own beginning before its first message.
         let rewound = branch_at(&lab, &task, Position { branch: first, seq: 2 }, BranchReason::Created).await;
@@ -299,13 +305,13 @@ on_both_engines! {
         let branch = task.conversation;
         // With its message, in either order; and later than it.
         let mut tx = lab.begin().await;
-        native::append(&mut tx, owner, branch, 0, "", &record(0)).await.unwrap();
-        conversations::append(&mut tx, owner, branch, 1, &said).await.unwrap();
-        native::append(&mut tx, owner, branch, 1, "", &record(1)).await.unwrap();
-        native::append(&mut tx, owner, branch, 1, "", &lines(&["more"])).await.unwrap();
+        native::append(&mut tx, owner, branch, 0, "", alone(&record(0)));
+        conversations::append(&mut tx, owner, branch, 1, packed(&said)).await.unwrap();
+        native::append(&mut tx, owner, branch, 1, "", alone(&record(1)));
+        native::append(&mut tx, owner, branch, 1, "", alone(&lines(&["more"])));
         tx.commit().await.unwrap();
         let mut tx = lab.begin().await;
-        native::append(&mut tx, owner, branch, 2, "", &record(2)).await.unwrap();
+        native::append(&mut tx, owner, branch, 2, "", alone(&record(2)));
         tx.commit().await.unwrap();
 
         const BYTES: &str = "SELECT CAST(SUM(length(body)) AS BIGINT) FROM native_entries";
@@ -322,6 +328,42 @@ on_both_engines! {
         assert!(bytes < 1000, "{bytes} bytes for three records of 40,000");
         let expected = [record(0), record(1), [lines(&["more"]).remove(0)], record(2)].concat();
         assert_eq!(session(&lab, owner, Position { branch, seq: 3 }, "").await, expected);
+    }
+
+    async fn lines_packed_ahead_are_read_back_whatever_stands_in_their_place(lab: Lab) {
+        let owner = lab.owner().await;
+        let task = lab.task(owner).await;
+        let branch = task.conversation;
+        let said: Vec<Message> = (0..3).map(|n| lab.said(format!("{n} is what was said. ").repeat(50))).collect();
+        let messages = packed(&said);
+        // What daemons send again is packed again; and one may send something else by the same id.
+        let again = packed(&[Message { content: "something else. ".repeat(50), ..said[0].clone() }]).remove(0);
+        let line = |of: &Message| NativeLine { uuid: None, line: json!({"content": of.content}).to_string() };
+        let beside = |message: &PackedMessage, line: NativeLine| {
+            let mut lines = Lines::of(&[line], Some(message)).unwrap();
+            native::pack([&mut lines]);
+            lines
+        };
+        let its_own = beside(&messages[0], line(&said[0]));
+        // A transaction that fails takes nothing away from what was packed for it.
+        let mut tx = lab.begin().await;
+        conversations::append(&mut tx, owner, branch, 1, messages.clone()).await.unwrap();
+        native::append(&mut tx, owner, branch, 0, "", its_own.clone());
+        drop(tx);
+        let mut tx = lab.begin().await;
+        conversations::append(&mut tx, owner, branch, 1, messages.clone()).await.unwrap();
+        native::append(&mut tx, owner, branch, -1, "", beside(&messages[0], line(&said[0])));
+        native::append(&mut tx, owner, branch, 0, "", its_own);
+        native::append(&mut tx, owner, branch, 1, "", beside(&messages[0], line(&said[0])));
+        tx.commit().await.unwrap();
+        let mut tx = lab.begin().await;
+        native::append(&mut tx, owner, branch, 1, "", beside(&messages[2], line(&said[2])));
+        native::append(&mut tx, owner, branch, 2, "", beside(&again, line(&said[0])));
+        tx.commit().await.unwrap();
+
+        let expected = [0, 0, 0, 2, 0].map(|n| line(&said[n]));
+        assert_eq!(session(&lab, owner, Position { branch, seq: 3 }, "").await, expected);
+        assert_eq!(whole(&lab, owner, branch).await, said);
     }
 
     async fn a_long_session_is_read_whole(lab: Lab) {

@@ -1,6 +1,6 @@
 //! Events, the feed, counts, questions and the inbox.
 
-use crate::lab::{Lab, all, walk};
+use crate::lab::{Lab, all, packed, walk};
 use makima_model::{
     Answer, ContractId, EventKind, Message, OwnerId, Phase, PrincipalId, Question, QuestionKind,
     TaskEventKind, TaskId, TaskStatus,
@@ -70,7 +70,7 @@ on_both_engines! {
         let new_event = task_event(&lab, &task, TaskEventKind::StatusChange);
         let mut tx = lab.begin().await;
         events::append_task_event(&mut tx, new_event.clone());
-        conversations::append(&mut tx, owner, task.conversation, 3, std::slice::from_ref(&said)).await.unwrap();
+        conversations::append(&mut tx, owner, task.conversation, 3, packed(std::slice::from_ref(&said))).await.unwrap();
         events::append_history(&mut tx, new_history.clone());
         tx.commit().await.unwrap();
 
@@ -100,7 +100,7 @@ on_both_engines! {
             events::append_history(&mut tx, history(&lab, task.owner, task.contract, Some(task.id)));
             events::append_task_event(&mut tx, task_event(&lab, task, TaskEventKind::Turn));
             let said = [lab.said(format!("of {}", task.id))];
-            conversations::append(&mut tx, task.owner, task.conversation, 1, &said).await.unwrap();
+            conversations::append(&mut tx, task.owner, task.conversation, 1, packed(&said)).await.unwrap();
             tx.commit().await.unwrap();
         }
         let mut tx = lab.begin().await;
@@ -137,7 +137,7 @@ on_both_engines! {
         let said: Vec<Message> = (0..333).map(|n| lab.said(format!("{n}"))).collect();
         let mut tx = lab.begin().await;
         for message in &said {
-            conversations::append(&mut tx, owner, task.conversation, 1, std::slice::from_ref(message)).await.unwrap();
+            conversations::append(&mut tx, owner, task.conversation, 1, packed(std::slice::from_ref(message))).await.unwrap();
             events::append_task_event(&mut tx, task_event(&lab, &task, TaskEventKind::Output));
             events::append_history(&mut tx, history(&lab, owner, None, Some(task.id)));
         }
@@ -154,7 +154,7 @@ on_both_engines! {
         for n in 0..4 {
             let mut tx = lab.begin().await;
             events::append_task_event(&mut tx, task_event(&lab, &task, TaskEventKind::Turn));
-            conversations::append(&mut tx, owner, task.conversation, 1, &[lab.said(n.to_string())]).await.unwrap();
+            conversations::append(&mut tx, owner, task.conversation, 1, packed(&[lab.said(n.to_string())])).await.unwrap();
             events::append_task_event(&mut tx, task_event(&lab, &task, TaskEventKind::Output));
             tx.commit().await.unwrap();
         }

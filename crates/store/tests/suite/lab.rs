@@ -5,7 +5,8 @@ use makima_model::{
     TaskId, TaskRole, TaskStatus, Timestamp,
 };
 use makima_store::{
-    Db, Order, Page, Run, Seek, StoreError, Task, Tx, User, UserKind, contracts, conversations,
+    Db, Order, Page, Run, Seek, StoreError, Task, Tx, User, UserKind, contracts,
+    conversations::{self, PackedMessage},
     daemons::{self, Hello},
     runs, tasks, users,
 };
@@ -220,10 +221,15 @@ impl Lab {
 
     pub(crate) async fn append(&self, owner: OwnerId, branch: BranchId, messages: &[Message]) -> i64 {
         let mut tx = self.begin().await;
-        let first = conversations::append(&mut tx, owner, branch, 1, messages).await.unwrap();
+        let first = conversations::append(&mut tx, owner, branch, 1, packed(messages)).await.unwrap();
         tx.commit().await.unwrap();
         first.expect("the branch is there")
     }
+}
+
+/// The messages, ready to be appended.
+pub(crate) fn packed(messages: &[Message]) -> Vec<PackedMessage> {
+    messages.iter().map(|message| PackedMessage::of(message).unwrap()).collect()
 }
 
 /// The daemon `id`, saying hello.

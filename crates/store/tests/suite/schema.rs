@@ -100,7 +100,7 @@ async fn both_engines_have_the_same_indexes() {
 async fn every_statement_is_prepared_by_sqlite() {
     let lab = Lab::on_sqlite().await;
     let mut connection = sqlite(&lab).await;
-    for statement in makima_store::statements() {
+    for statement in makima_store::statements(Engine::Sqlite) {
         let prepared = (&mut connection).prepare(AssertSqlSafe(statement.clone()).into_sql_str()).await;
         prepared.unwrap_or_else(|error| panic!("{statement}\n{error}"));
     }
@@ -110,7 +110,7 @@ async fn every_statement_is_prepared_by_sqlite() {
 async fn every_statement_is_prepared_by_postgres() {
     let lab = Lab::on_postgres().await;
     let mut connection = postgres(&lab).await;
-    for statement in makima_store::statements() {
+    for statement in makima_store::statements(Engine::Postgres) {
         let prepared = (&mut connection).prepare(AssertSqlSafe(statement.clone()).into_sql_str()).await;
         prepared.unwrap_or_else(|error| panic!("{statement}\n{error}"));
     }

@@ -1,10 +1,10 @@
 //! Appending, rewinding, forking and taking snapshots, against a model that copies everything.
 
-use crate::lab::Lab;
+use crate::lab::{Lab, packed};
 use makima_model::{Branch, BranchReason, Message, NativeLine, OwnerId, Position, branch::settle};
 use makima_store::{
     Reader, Snapshot, SnapshotType, Task, conversations,
-    native::{self, LineReader},
+    native::{self, LineReader, Lines},
     snapshots,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -89,13 +89,12 @@ impl<'a> Tree<'a> {
         let said: Vec<Message> = (0..messages).map(|n| self.lab.said(format!("{n}"))).collect();
         let Conversation { branch, copy, .. } = &mut self.conversations[at];
         let mut tx = self.lab.begin().await;
-        let first = conversations::append(&mut tx, self.owner, branch.id, 1, &said).await.unwrap();
+        let first = conversations::append(&mut tx, self.owner, branch.id, 1, packed(&said)).await.unwrap();
         assert_eq!(first, Some(branch.head_seq));
         for (seq, message) in (branch.head_seq..).zip(said) {
             let line = NativeLine { uuid: None, line: format!("line of {}", message.id) };
-            native::append(&mut tx, self.owner, branch.id, seq, "", std::slice::from_ref(&line))
-                .await
-                .unwrap();
+            let lines = Lines::of(std::slice::from_ref(&line), None).unwrap();
+            native::append(&mut tx, self.owner, branch.id, seq, "", lines);
             copy.push((message, vec![line]));
         }
         tx.commit().await.unwrap();
