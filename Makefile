@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-full bench release tools fmt openapi
+.PHONY: help run test test-full bench web release tools fmt openapi
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -13,17 +13,22 @@ test: ## Formatting, clippy, and all tests that fit 45 minutes on two cores
 test-full: ## The same with the long tests
 	@scripts/test --full
 
-bench: ## Measure against the baselines
+web: ## Build the web UI, which the program holds, into web/dist
+	@scripts/web
+
+bench: web ## Measure against the baselines
 	scripts/with-postgres cargo run --release --package makima-bench
 
-release: ## Build the optimised program: target/release/makima
+release: web ## Build the optimised program: target/release/makima
 	cargo build --release --locked --package makima --bin makima
 
 tools: ## Fetch what the tests need besides Rust into ./.tools
 	@scripts/tools
 
-fmt: ## Format the code
+fmt: web ## Format the code
 	cargo fmt --all
+	cd web && node_modules/.bin/biome check --write .
 
-openapi: ## Accept the API's description as it is now
+openapi: web ## Accept the API's description as it is now
 	INSTA_UPDATE=always cargo test --package makima-server --test openapi
+	node web/scripts/schema.mjs

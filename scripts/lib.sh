@@ -92,3 +92,28 @@ need_node() {
     [ -n "$have" ] && command -v npm >/dev/null || { say "missing: Node.js 20 or newer, with npm. Install it, then try again."; return 1; }
     at_least "${have#v}" 20 || { say "Node.js $have is too old: 20 or newer is needed."; return 1; }
 }
+
+# web_packages: puts the packages of web/ there as its lock file has them, where they aren't.
+web_packages() {
+    local web="$ROOT/web" want log
+    want=$(cat "$web/package-lock.json" "$web/.npmrc" | cksum)
+    if [ "$(cat "$web/node_modules/.lock" 2>/dev/null)" = "$want" ]; then
+        return 0
+    fi
+    say "fetching the web UI's packages"
+    log=$(mktemp)
+    if ! (cd "$web" && npm ci --loglevel=error --no-progress >"$log" 2>&1); then
+        cat "$log" >&2
+        rm -f "$log"
+        say "could not fetch the web UI's packages from npm's registry: see above."
+        return 1
+    fi
+    rm -f "$log"
+    echo "$want" >"$web/node_modules/.lock"
+}
+
+# What the pages are tested in; named by MAKIMA_TEST_CHROMIUM where it is not Debian's.
+need_chromium() {
+    [ -n "${MAKIMA_TEST_CHROMIUM:-}" ] || command -v chromium >/dev/null \
+        || install_packages "Chromium, which the web UI is tested in" chromium fonts-liberation fonts-dejavu-core
+}

@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("makima-wire", &["makima-model"]),
     ("makima-agents", &["makima-model"]),
     ("makima-git", &[]),
+    ("makima-web", &[]),
     ("makima-model", &[]),
     ("makima-testkit", &[]),
 ];

@@ -1,0 +1,22 @@
+import type { Contract, TaskStatus } from '~/api/client'
+import { STATUSES, StatusIcon } from '~/features/tasks/TaskStatus'
+
+/** How many tasks of a contract stand where. */
+export function TaskCounts({ counts }: { counts: Contract['taskCounts'] | undefined }) {
+  const there = STATUSES.filter(status => (counts?.[status] ?? 0) > 0)
+  return (
+    <span className="inline-flex gap-2.5">
+      {there.map(status => (
+        <span key={status} className="mono inline-flex items-center gap-1" title={`${counts?.[status]} ${status}`}>
+          <StatusIcon status={status} named />
+          {counts?.[status]}
+        </span>
+      ))}
+    </span>
+  )
+}
+
+/** What of a contract's tasks a person should know first. */
+export function foremost(contract: Contract): TaskStatus | undefined {
+  return STATUSES.find(status => (contract.taskCounts?.[status] ?? 0) > 0)
+}

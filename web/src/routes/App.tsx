@@ -1,0 +1,37 @@
+import { getRouteApi, Outlet } from '@tanstack/react-router'
+import { lazy, Suspense } from 'react'
+import { useHotkeys } from 'react-hotkeys-hook'
+import { openKeys, openPalette, overlay } from '~/features/palette/open'
+import { useStore } from '~/lib/store'
+
+// What is not there at first is fetched when it is opened.
+const Palette = lazy(() => import('~/features/palette/Palette').then(({ Palette }) => ({ default: Palette })))
+const Keys = lazy(() => import('~/features/palette/Keys').then(({ Keys }) => ({ default: Keys })))
+const NewTask = lazy(() => import('~/features/tasks/NewTask').then(({ NewTask }) => ({ default: NewTask })))
+const NewContract = lazy(() =>
+  import('~/features/contracts/NewContract').then(({ NewContract }) => ({ default: NewContract })),
+)
+
+const route = getRouteApi('/_app')
+
+/** What all pages behind the sign-in have: keys, the palette, and the dialogs that make something. */
+export function App() {
+  const shown = useStore(overlay)
+  const { new: made } = route.useSearch()
+  const navigate = route.useNavigate()
+  const close = () => void navigate({ to: '.', search: before => ({ ...before, new: undefined }) })
+  useHotkeys('mod+k', openPalette, { preventDefault: true, enableOnFormTags: true })
+  useHotkeys('?', openKeys, { useKey: true })
+  useHotkeys('y', () => void navigator.clipboard.writeText(window.location.href))
+  return (
+    <>
+      <Outlet />
+      <Suspense>
+        {shown === 'palette' && <Palette />}
+        {shown === 'keys' && <Keys />}
+        {made === 'task' && <NewTask onClose={close} />}
+        {made === 'contract' && <NewContract onClose={close} />}
+      </Suspense>
+    </>
+  )
+}
