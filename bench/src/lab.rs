@@ -7,7 +7,7 @@ use makima_client::{
     daemon::{DaemonClient, FrameReceiver, FrameSender, Heard},
 };
 use makima_model::{AgentInfo, BranchId, Clock, DaemonId, OwnerId, RunId};
-use makima_server::{Server, ServerConfig, Settings};
+use makima_server::{Hosts, Server, ServerConfig, Settings};
 use makima_store::Db;
 use makima_testkit::TestDatabase;
 use makima_wire::{
@@ -105,6 +105,8 @@ impl Lab {
             version: "bench".to_owned(),
             // A measurement may be silent for long.
             settings: Settings { silence: Duration::from_secs(3600), ..Settings::default() },
+            hosts: Hosts::default(),
+            web: None,
         })
         .await?;
         let made = server.app().create_user("bench").await;

@@ -3,11 +3,16 @@
 use crate::ClientError;
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt};
-use makima_model::{ContractId, TaskId, Timestamp};
+use makima_model::{
+    Chat, ChatConversationId, ContractId, DaemonId, KeyId, Phase, SnapshotId, TaskId, Timestamp,
+};
 use makima_wire::{
-    API, AnswerQuestion, Checkpoint, CheckpointList, Contract, ContractList, Conversation, CreateCheckpoint,
-    CreateContract, CreateTask, DaemonList, ErrorBody, Health, List, SendMessage, SentMessage, Task,
-    TaskEventList, TaskList,
+    API, AnswerQuestion, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
+    ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation,
+    CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
+    CreatedKey, DaemonList, ErrorBody, Health, Key, KeyList, List, ListContracts, ListTasks, Me,
+    ReassignTask, RenameChatConversation, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
+    Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Serialize, de::DeserializeOwned};
@@ -37,14 +42,39 @@ impl Client {
         &self.url
     }
 
+    /// Who asks.
+    pub async fn me(&self) -> Result<Me, ClientError> {
+        self.get("/me").await
+    }
+
+    /// All keys of the owner.
+    pub async fn keys(&self) -> Result<KeyList, ClientError> {
+        self.get("/keys").await
+    }
+
+    /// Makes a key.
+    pub async fn create_key(&self, name: &str) -> Result<CreatedKey, ClientError> {
+        self.send(Method::POST, "/keys", Some(&CreateKey { name: name.to_owned() })).await
+    }
+
+    /// Revokes a key: it opens nothing any more.
+    pub async fn revoke_key(&self, id: KeyId) -> Result<Key, ClientError> {
+        self.send(Method::POST, &format!("/keys/{id}/revoke"), None::<&()>).await
+    }
+
+    /// Makes a link that signs a browser in, once.
+    pub async fn create_sign_in_link(&self) -> Result<SignInLink, ClientError> {
+        self.send(Method::POST, "/sign-in-links", None::<&()>).await
+    }
+
     /// Makes a contract.
     pub async fn create_contract(&self, contract: &CreateContract) -> Result<Contract, ClientError> {
         self.send(Method::POST, "/contracts", Some(contract)).await
     }
 
     /// A page of contracts.
-    pub async fn contracts(&self, list: &List) -> Result<ContractList, ClientError> {
-        self.list("/contracts", list, &[]).await
+    pub async fn contracts(&self, list: &ListContracts) -> Result<ContractList, ClientError> {
+        self.read(self.request(Method::GET, "/contracts").query(list)).await
     }
 
     /// A contract.
@@ -52,16 +82,28 @@ impl Client {
         self.get(&format!("/contracts/{id}")).await
     }
 
+    /// Changes a contract's name, description or status.
+    pub async fn change_contract(
+        &self,
+        id: ContractId,
+        change: &ChangeContract,
+    ) -> Result<Contract, ClientError> {
+        self.send(Method::PATCH, &format!("/contracts/{id}"), Some(change)).await
+    }
+
+    /// Takes a contract to another phase.
+    pub async fn set_phase(&self, id: ContractId, phase: Phase) -> Result<Contract, ClientError> {
+        self.send(Method::POST, &format!("/contracts/{id}/phase"), Some(&SetPhase { phase })).await
+    }
+
     /// Makes a task.
     pub async fn create_task(&self, task: &CreateTask) -> Result<Task, ClientError> {
         self.send(Method::POST, "/mesh/tasks", Some(task)).await
     }
 
-    /// A page of tasks, of one contract or of all.
-    pub async fn tasks(&self, contract: Option<ContractId>, list: &List) -> Result<TaskList, ClientError> {
-        let contract = contract.map(|id| id.to_string());
-        let filters: Vec<(&str, &str)> = contract.iter().map(|id| ("contract_id", id.as_str())).collect();
-        self.list("/mesh/tasks", list, &filters).await
+    /// A page of tasks.
+    pub async fn tasks(&self, list: &ListTasks) -> Result<TaskList, ClientError> {
+        self.read(self.request(Method::GET, "/mesh/tasks").query(list)).await
     }
 
     /// A task.
@@ -72,6 +114,17 @@ impl Client {
     /// Stops a task's agent and keeps everything.
     pub async fn stop_task(&self, id: TaskId) -> Result<Task, ClientError> {
         self.send(Method::POST, &format!("/mesh/tasks/{id}/stop"), None::<&()>).await
+    }
+
+    /// Stops a task for good.
+    pub async fn cancel_task(&self, id: TaskId) -> Result<Task, ClientError> {
+        self.send(Method::POST, &format!("/mesh/tasks/{id}/cancel"), None::<&()>).await
+    }
+
+    /// Gives a task that has not started to another daemon, or to the least loaded one that can run it.
+    pub async fn reassign_task(&self, id: TaskId, to: Option<DaemonId>) -> Result<Task, ClientError> {
+        let body = ReassignTask { target_daemon_id: to };
+        self.send(Method::POST, &format!("/mesh/tasks/{id}/reassign"), Some(&body)).await
     }
 
     /// Says something to a task's agent.
@@ -112,6 +165,70 @@ impl Client {
         body: &CreateCheckpoint,
     ) -> Result<Checkpoint, ClientError> {
         self.send(Method::POST, &format!("/mesh/tasks/{id}/checkpoints"), Some(body)).await
+    }
+
+    /// A page of a task's snapshots.
+    pub async fn snapshots(&self, id: TaskId, list: &List) -> Result<SnapshotList, ClientError> {
+        self.list(&format!("/mesh/tasks/{id}/snapshots"), list, &[]).await
+    }
+
+    /// Keeps where a task's conversation stands now.
+    pub async fn create_snapshot(&self, id: TaskId, body: &CreateSnapshot) -> Result<Snapshot, ClientError> {
+        self.send(Method::POST, &format!("/mesh/tasks/{id}/snapshots"), Some(body)).await
+    }
+
+    /// A snapshot, and the conversation as it was.
+    pub async fn snapshot(&self, task: TaskId, id: SnapshotId) -> Result<SnapshotState, ClientError> {
+        self.get(&format!("/mesh/tasks/{task}/snapshots/{id}")).await
+    }
+
+    /// A page of what was said in the conversation of a chat that goes on.
+    pub async fn chat_messages(&self, chat: Chat, list: &List) -> Result<ChatMessageList, ClientError> {
+        self.list(&chat_path(chat), list, &[]).await
+    }
+
+    /// Says something in a chat.
+    pub async fn say_in_chat(&self, chat: Chat, body: &SayInChat) -> Result<ChatMessage, ClientError> {
+        self.send(Method::POST, &chat_path(chat), Some(body)).await
+    }
+
+    /// A page of a chat's conversations.
+    pub async fn chat_conversations(
+        &self,
+        chat: Chat,
+        list: &List,
+    ) -> Result<ChatConversationList, ClientError> {
+        self.list(&format!("{}/conversations", chat_path(chat)), list, &[]).await
+    }
+
+    /// Begins a conversation of a chat, which goes on from then.
+    pub async fn create_chat_conversation(
+        &self,
+        chat: Chat,
+        body: &CreateChatConversation,
+    ) -> Result<ChatConversation, ClientError> {
+        self.send(Method::POST, &format!("{}/conversations", chat_path(chat)), Some(body)).await
+    }
+
+    /// Gives a conversation of a chat another name.
+    pub async fn rename_chat_conversation(
+        &self,
+        chat: Chat,
+        id: ChatConversationId,
+        name: &str,
+    ) -> Result<ChatConversation, ClientError> {
+        let body = RenameChatConversation { name: name.to_owned() };
+        self.send(Method::PATCH, &format!("{}/conversations/{id}", chat_path(chat)), Some(&body)).await
+    }
+
+    /// Takes up a conversation of a chat again.
+    pub async fn activate_chat_conversation(
+        &self,
+        chat: Chat,
+        id: ChatConversationId,
+    ) -> Result<ChatConversation, ClientError> {
+        let path = format!("{}/conversations/{id}/activate", chat_path(chat));
+        self.send(Method::POST, &path, None::<&()>).await
     }
 
     /// All daemons.
@@ -237,6 +354,13 @@ pub struct ServerHealth {
     pub version: String,
     /// The time by its clock, to the second; `None` where it doesn't tell.
     pub date: Option<Timestamp>,
+}
+
+fn chat_path(chat: Chat) -> String {
+    match chat {
+        Chat::Mesh => "/mesh/chat".to_owned(),
+        Chat::Contract(id) => format!("/contracts/{id}/chat"),
+    }
 }
 
 /// One event of the live feed.

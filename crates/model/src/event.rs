@@ -14,7 +14,7 @@ words! {
         Chat = "chat",
         /// A checkpoint.
         Checkpoint = "checkpoint",
-        /// A contract's phase.
+        /// A contract: its phase, name, description or status.
         Phase = "phase",
         /// Files that a turn changed.
         File = "file",

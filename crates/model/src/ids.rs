@@ -92,6 +92,8 @@ ids! {
     RunId
     /// A machine that runs agents.
     DaemonId
+    /// A conversation of a chat.
+    ChatConversationId
     /// A message of a conversation.
     MessageId
     /// A branch of a conversation.

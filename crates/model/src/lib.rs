@@ -4,6 +4,7 @@
 //! no network, no database; time and fresh ids come from [`Clock`], which the caller hands in.
 
 pub mod branch;
+mod chat;
 mod checkpoint;
 mod clock;
 mod contract;
@@ -16,10 +17,12 @@ pub mod placement;
 mod question;
 mod record;
 mod run;
+mod snapshot;
 mod task;
 mod text;
 
 pub use branch::{Branch, BranchReason, Position};
+pub use chat::{Chat, ChatContext};
 pub use checkpoint::{
     BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason,
 };
@@ -28,13 +31,14 @@ pub use contract::{Contract, ContractStatus, Phase};
 pub use daemon::{AgentInfo, Daemon, DaemonStatus};
 pub use event::{EventKind, HistoryEvent, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
-    BranchId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError, KeyId, MessageId, OwnerId,
-    PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+    BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError, KeyId,
+    MessageId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
 };
 pub use message::{Message, MessageRole, ToolCall};
 pub use name::{branch_name, name_from_plan, slug};
 pub use question::{Answer, Question, QuestionKind};
 pub use record::{Entry, NativeLine, NoticeLevel, Published, Record};
 pub use run::{AgentFailure, FailureKind, RunEnd, RunOutcome, StopReason, TurnEnd, TurnOutcome, Usage};
+pub use snapshot::SnapshotType;
 pub use task::{PermissionMode, TaskRole, TaskStatus};
 pub use text::UnknownWord;

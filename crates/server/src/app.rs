@@ -1,6 +1,9 @@
 //! The rules, one use case a file, each over one transaction. They know no HTTP.
 
 mod answer_question;
+mod cancel_task;
+mod change_contract;
+mod chats;
 mod commands;
 mod contracts;
 mod conversation;
@@ -12,20 +15,25 @@ mod make_checkpoint;
 mod output;
 mod owners;
 mod place;
+mod reassign_task;
 mod send_message;
 mod silence;
+mod snapshots;
 mod stop_task;
 mod tasks;
 mod texts;
 
+pub(crate) use contracts::ContractView;
 pub(crate) use conversation::{ConversationView, Messages};
 pub(crate) use daemons::Hearing;
 pub(crate) use lists::{CursorKey, Listed};
 pub(crate) use live::{LiveDelta, Piece, Pieces};
 pub use owners::NewUser;
+pub(crate) use owners::SESSION_LIVES;
+pub(crate) use snapshots::SnapshotView;
 pub(crate) use tasks::{TaskChange, TaskView, phase_of};
 
-use crate::{blobs::Blobs, ingest::Ingest};
+use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits};
 use makima_model::{Clock, DaemonId, OwnerId};
 use makima_store::Db;
 use std::{
@@ -48,6 +56,8 @@ pub struct Settings {
     pub grace: Duration,
     /// How long a request waits for a daemon.
     pub patience: Duration,
+    /// How long a request's body may stall before the request is given up.
+    pub stall: Duration,
 }
 
 impl Default for Settings {
@@ -57,6 +67,7 @@ impl Default for Settings {
             silence: Duration::from_secs(25),
             grace: Duration::from_secs(30),
             patience: Duration::from_secs(25),
+            stall: Duration::from_secs(30),
         }
     }
 }
@@ -75,6 +86,10 @@ struct Inner {
     blobs: Blobs,
     settings: Settings,
     version: String,
+    hosts: Hosts,
+    /// The name of the sessions' cookie. Cookies know no ports, so it holds the server's.
+    cookie: String,
+    limits: Limits,
     ingest: Ingest,
     connections: Connections,
     live: broadcast::Sender<(OwnerId, LiveDelta)>,
@@ -84,16 +99,29 @@ struct Inner {
 impl App {
     /// The platform over a database, without listening for anybody: enough to make owners and keys.
     pub fn over(db: Db, clock: Clock) -> Self {
-        Self::new(db, clock, Blobs::new(PathBuf::new()), Settings::default(), String::new())
+        let blobs = Blobs::new(PathBuf::new());
+        Self::new(db, clock, blobs, Settings::default(), String::new(), Hosts::default(), 0)
     }
 
-    pub(crate) fn new(db: Db, clock: Clock, blobs: Blobs, settings: Settings, version: String) -> Self {
+    pub(crate) fn new(
+        db: Db,
+        clock: Clock,
+        blobs: Blobs,
+        settings: Settings,
+        version: String,
+        hosts: Hosts,
+        port: u16,
+    ) -> Self {
+        let port = hosts.public_url.as_ref().and_then(|url| url.port_u16()).unwrap_or(port);
         Self(Arc::new(Inner {
             db,
             clock,
             blobs,
             settings,
             version,
+            hosts,
+            cookie: format!("makima_session_{port}"),
+            limits: Limits::default(),
             ingest: Ingest::default(),
             connections: Connections::default(),
             live: broadcast::Sender::new(1024),
@@ -119,6 +147,18 @@ impl App {
 
     pub(crate) fn version(&self) -> &str {
         &self.0.version
+    }
+
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.0.hosts
+    }
+
+    pub(crate) fn cookie(&self) -> &str {
+        &self.0.cookie
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     pub(crate) fn ingest_workers(&self) -> &Ingest {

@@ -7,13 +7,14 @@ use crate::{
     App,
     app::{Hearing, Piece, Voice},
     caller::Caller,
+    error::ApiError,
     ingest::{IngestError, Job, What},
 };
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures::{SinkExt, StreamExt, stream::SplitStream};
 use makima_model::{DaemonId, OwnerId};
 use makima_store::Wake;
-use makima_wire::frame::{FromDaemon, Hello, PROTOCOL, ToDaemon};
+use makima_wire::frame::{Command, FromDaemon, Hello, PROTOCOL, Secret, ToDaemon};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
@@ -42,6 +43,8 @@ pub(crate) enum Ending {
     Refused(String),
     #[error("what it sent could not be stored")]
     Ingest,
+    #[error("the key of a run's agent could not be made")]
+    Key(#[source] ApiError),
     #[error("its runs could not be settled")]
     Runs(#[from] IngestError),
     #[error("the database failed")]
@@ -219,7 +222,11 @@ async fn send_commands(
     if voice.lost.is_cancelled() {
         return Err(Ending::Replaced);
     }
-    for (id, command) in app.claim_commands(owner, daemon).await? {
+    for (id, mut command) in app.claim_commands(owner, daemon).await? {
+        if let Command::StartRun(start) = &mut command {
+            let key = app.create_tool_key(owner, start.run).await.map_err(Ending::Key)?;
+            start.tool_key = Some(Secret(key));
+        }
         if out.send(ToDaemon::Command { id, command }).await.is_err() {
             return Err(Ending::Closed);
         }

@@ -5,16 +5,18 @@
 
 use crate::{app::CursorKey, error::ApiError};
 use makima_model::OwnerId;
+use makima_wire::Order;
 
 /// Which list a cursor belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ListMark([u8; 8]);
 
 impl ListMark {
-    /// The mark of the list `name` of `owner` with `filters`, each as it was asked for.
-    pub(crate) fn new(name: &str, owner: OwnerId, filters: &[&str]) -> Self {
+    /// The mark of the list `name` of `owner` in `order` with `filters`, each as it was asked for.
+    pub(crate) fn new(name: &str, owner: OwnerId, order: Option<Order>, filters: &[&str]) -> Self {
         let mut hash = blake3::Hasher::new();
         hash.update(owner.uuid().as_bytes());
+        hash.update(&[u8::from(order == Some(Order::Asc))]);
         for part in std::iter::once(&name).chain(filters) {
             hash.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
         }
@@ -73,18 +75,22 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back_by_its_own_list_alone() {
         let owner = Clock::system().new_id();
-        let mark = ListMark::new("tasks", owner, &["contract=1"]);
+        let mark = ListMark::new("tasks", owner, None, &["contract=1"]);
         let cursor = mark.cursor(&7_i64);
         assert_eq!(mark.key::<i64>(&cursor).unwrap(), 7);
-        assert!(ListMark::new("tasks", owner, &["contract=2"]).key::<i64>(&cursor).is_err());
+        assert!(ListMark::new("tasks", owner, None, &["contract=2"]).key::<i64>(&cursor).is_err());
+        let asc = Some(Order::Asc);
+        assert!(ListMark::new("tasks", owner, asc, &["contract=1"]).key::<i64>(&cursor).is_err());
         assert!(
-            ListMark::new("tasks", Clock::system().new_id(), &["contract=1"]).key::<i64>(&cursor).is_err()
+            ListMark::new("tasks", Clock::system().new_id(), None, &["contract=1"])
+                .key::<i64>(&cursor)
+                .is_err()
         );
     }
 
     #[test]
     fn a_cursor_that_was_changed_is_refused() {
-        let mark = ListMark::new("tasks", Clock::system().new_id(), &[]);
+        let mark = ListMark::new("tasks", Clock::system().new_id(), None, &[]);
         let cursor = mark.cursor(&7_i64);
         for at in 0..cursor.len() {
             let mut changed = cursor.clone().into_bytes();

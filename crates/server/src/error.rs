@@ -18,13 +18,14 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ResponseDoc, Respo
 pub struct ApiError {
     code: Code,
     message: String,
+    retry_after: Option<u64>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     /// An error of the caller's, told as it is.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), source: None }
+        Self { code, message: message.into(), retry_after: None, source: None }
     }
 
     /// 404, the same whether it isn't there or is another owner's.
@@ -48,6 +49,11 @@ impl ApiError {
         Self { source: Some(Arc::new(source)), ..Self::new(Code::Internal, message) }
     }
 
+    /// The same, and in how many seconds to try again.
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// What went wrong.
     pub fn code(&self) -> Code {
         self.code
@@ -69,6 +75,8 @@ impl ApiError {
             | Code::NotRunning
             | Code::DaemonOffline
             | Code::WorktreeChanging => StatusCode::CONFLICT,
+            Code::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
+            Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::Unprocessable | Code::AgentNotFound | Code::RepositoryNotFound => {
                 StatusCode::UNPROCESSABLE_ENTITY
@@ -143,6 +151,7 @@ pub(crate) async fn answer_errors(clock: Clock, request: Request, next: Next) ->
             let chain = chain(error.source.as_deref().map(|source| source as &dyn Error));
             tracing::error!(request = %id, %method, path, code = ?error.code, "{}: {chain}", error.message);
         }
+        let retry_after = error.retry_after;
         let body =
             ErrorBody { code: error.code, message: error.message, details: None, request_id: id.clone() };
         let headers = std::mem::take(response.headers_mut());
@@ -152,7 +161,11 @@ pub(crate) async fn answer_errors(clock: Clock, request: Request, next: Next) ->
         {
             response.headers_mut().insert(name.clone(), value.clone());
         }
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
+        }
     }
+    crate::web::secure(&mut response);
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

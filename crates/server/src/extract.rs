@@ -19,6 +19,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
         // An empty body is the empty object: every field may be left out.
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        // Every body is an object. An array would be taken for its fields in their order.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(ApiError::bad_request(
+                "the body doesn't parse: it is an array and must be an object",
+            ));
+        }
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let at = error.path().to_string();
@@ -45,9 +51,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(query)| Self(query)).map_err(
-            |rejection| ApiError::bad_request(format!("the query doesn't parse: {}", inner(&rejection))),
-        )
+        serde_html_form::from_str(parts.uri.query().unwrap_or_default())
+            .map(Self)
+            .map_err(|error| ApiError::bad_request(format!("the query doesn't parse: {error}")))
     }
 }
 

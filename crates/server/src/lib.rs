@@ -10,14 +10,22 @@ mod cursor;
 mod error;
 mod extract;
 mod feed;
+mod hosts;
 mod ingest;
+mod limits;
 mod routes;
 mod server;
+mod web;
 
 pub use app::{App, NewUser, Settings};
-pub use caller::Caller;
+pub use caller::{Caller, Via};
 pub use error::ApiError;
-pub use routes::openapi;
+pub use hosts::Hosts;
+pub use routes::{
+    access::{Reach, Rule, rule},
+    openapi,
+};
 pub use server::{Server, ServerConfig, ServerError};
+pub use web::{Asset, Assets};
 
 pub(crate) use app::WeakApp;

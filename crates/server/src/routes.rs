@@ -1,22 +1,39 @@
 //! All routes. A route parses, authorises, calls and answers; the rules are in `app`.
 
+pub(crate) mod access;
+mod chats;
 mod contracts;
 mod daemons;
 mod events;
 mod health;
+mod keys;
+mod me;
+mod session;
 pub(crate) mod shown;
+mod streamed;
 mod tasks;
 
 use crate::{
-    App,
+    App, Assets,
     error::{ApiError, answer_errors},
+    hosts::check_host,
+    web,
 };
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing};
+use access::Rule;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{Method, Uri},
+    middleware, routing,
+};
 use makima_wire::{Code, ErrorBody, FeedData};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 use utoipa::{
     OpenApi,
-    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        extensions::Extensions,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -37,7 +54,6 @@ const BLOB: usize = 256 << 20;
     ),
     components(schemas(ErrorBody, Code, FeedData)),
     modifiers(&Keys),
-    security(("bearer" = []), ("key" = [])),
 )]
 struct Description;
 
@@ -51,36 +67,92 @@ impl utoipa::Modify for Keys {
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         let key = ApiKeyValue::with_description("X-API-Key", "An API key");
         components.add_security_scheme("key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+        let tool =
+            ApiKeyValue::with_description("X-Makima-Tool-Key", "The key of a run's agent: `MAKIMA_TOOL_KEY`");
+        components.add_security_scheme("tool", SecurityScheme::ApiKey(ApiKey::Header(tool)));
+        let session =
+            ApiKeyValue::with_description("makima_session", "A browser's session; the name ends in the port");
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     }
 }
 
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(contracts::list::list_contracts, contracts::create::create_contract))
-        .routes(routes!(contracts::get::get_contract))
+        .routes(routes!(contracts::get::get_contract, contracts::change::change_contract))
+        .routes(routes!(contracts::phase::set_phase))
+        .routes(routes!(chats::contract::list_contract_chat_messages, chats::contract::say_in_contract_chat))
+        .routes(routes!(
+            chats::contract::list_contract_chat_conversations,
+            chats::contract::create_contract_chat_conversation
+        ))
+        .routes(routes!(chats::contract::rename_contract_chat_conversation))
+        .routes(routes!(chats::contract::activate_contract_chat_conversation))
+        .routes(routes!(chats::mesh::list_mesh_chat_messages, chats::mesh::say_in_mesh_chat))
+        .routes(routes!(
+            chats::mesh::list_mesh_chat_conversations,
+            chats::mesh::create_mesh_chat_conversation
+        ))
+        .routes(routes!(chats::mesh::rename_mesh_chat_conversation))
+        .routes(routes!(chats::mesh::activate_mesh_chat_conversation))
         .routes(routes!(tasks::list::list_tasks, tasks::create::create_task))
         .routes(routes!(tasks::get::get_task))
         .routes(routes!(tasks::stop::stop_task))
+        .routes(routes!(tasks::cancel::cancel_task))
+        .routes(routes!(tasks::reassign::reassign_task))
         .routes(routes!(tasks::messages::send_message))
         .routes(routes!(tasks::answer::answer_question))
         .routes(routes!(tasks::conversation::get_conversation))
         .routes(routes!(tasks::output::list_output))
         .routes(routes!(tasks::events::list_events))
         .routes(routes!(tasks::checkpoints::list_checkpoints, tasks::checkpoints::create_checkpoint))
+        .routes(routes!(tasks::snapshots::list_snapshots, tasks::snapshots::create_snapshot))
+        .routes(routes!(tasks::snapshots::get_snapshot))
         .routes(routes!(daemons::list::list_daemons))
         .routes(routes!(events::feed))
+        .routes(routes!(me::me))
+        .routes(routes!(session::link::create_sign_in_link))
+        .routes(routes!(session::create::sign_in, session::delete::sign_out))
+        .routes(routes!(keys::list::list_keys, keys::create::create_key))
+        .routes(routes!(keys::revoke::revoke_key))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
 }
 
 /// The description of the API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    described().into_openapi()
+    ruled(described().into_openapi())
+}
+
+/// The description with who may call what.
+fn ruled(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let owner = || ["bearer", "key", "session"].map(|name| SecurityRequirement::new(name, [""; 0])).to_vec();
+    for (path, item) in &mut api.paths.paths {
+        let operations = [
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::PATCH, &mut item.patch),
+            (Method::DELETE, &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let (Some(operation), Some(rule)) = (operation, access::rule(&method, path)) else { continue };
+            operation.security = Some(match rule {
+                Rule::Everybody => vec![SecurityRequirement::default()],
+                Rule::Owner => owner(),
+                Rule::Agent(_) => [owner(), vec![SecurityRequirement::new("tool", [""; 0])]].concat(),
+            });
+            let told = Extensions::builder().add("x-who", rule.told()).build();
+            operation.extensions.get_or_insert_default().merge(told);
+        }
+    }
+    api
 }
 
 /// All routes, ready to be served.
-pub(crate) fn router(app: App) -> Router {
+pub(crate) fn router(app: App, web: Option<Assets>) -> Router {
     let (router, api) = described().split_for_parts();
+    let api = ruled(api);
     // Serialised once: it is the same for everybody.
     let api = axum::body::Bytes::from(api.to_json().unwrap_or_default());
     let openapi = routing::get(move || async move { ([("content-type", "application/json")], api) });
@@ -93,8 +165,11 @@ pub(crate) fn router(app: App) -> Router {
             routing::put(daemons::blob::put_blob).layer(DefaultBodyLimit::max(BLOB)),
         )
         .route("/api/v1/daemons/runs/{id}/session", routing::get(daemons::session::get_session))
-        .fallback(|| async { ApiError::new(Code::NotFound, "there is nothing at this address") })
+        .layer(middleware::from_fn_with_state(app.clone(), access::door))
+        .fallback(move |method: Method, uri: Uri| async move { web::serve(web, &method, &uri) })
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(RequestBodyTimeoutLayer::new(app.settings().stall))
+        .layer(middleware::from_fn_with_state(app.clone(), check_host))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             axum::response::IntoResponse::into_response(ApiError::new(
                 Code::Internal,

@@ -1,6 +1,6 @@
 //! Starting and stopping a server.
 
-use crate::{App, Settings, blobs::Blobs, routes};
+use crate::{App, Assets, Hosts, Settings, blobs::Blobs, routes};
 use makima_model::Clock;
 use makima_store::Db;
 use std::{io, net::SocketAddr, path::PathBuf};
@@ -22,6 +22,10 @@ pub struct ServerConfig {
     pub version: String,
     /// The times that it works by.
     pub settings: Settings,
+    /// By which names it is called.
+    pub hosts: Hosts,
+    /// The web UI, if there is one.
+    pub web: Option<Assets>,
 }
 
 /// Why a server could not start.
@@ -56,17 +60,18 @@ pub struct Server {
 impl Server {
     /// Listens, and answers from now on.
     pub async fn start(config: ServerConfig) -> Result<Self, ServerError> {
-        let ServerConfig { listen, db, blobs, clock, version, settings } = config;
+        let ServerConfig { listen, db, blobs, clock, version, settings, hosts, web } = config;
         let unheard = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => ServerError::Taken { address: listen },
             _ => ServerError::Listen { address: listen, source },
         };
         let listener = TcpListener::bind(listen).await.map_err(unheard)?;
         let address = listener.local_addr().map_err(unheard)?;
-        let app = App::new(db, clock, Blobs::new(blobs), settings, version);
+        let app = App::new(db, clock, Blobs::new(blobs), settings, version, hosts, address.port());
         let stop = app.stopping();
         let serving = tokio::spawn({
-            let (router, stop) = (routes::router(app.clone()), stop.clone());
+            let (router, stop) = (routes::router(app.clone(), web), stop.clone());
+            let router = router.into_make_service_with_connect_info::<SocketAddr>();
             async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await }
         });
         let watching = tokio::spawn(app.clone().watch_silence());

@@ -192,6 +192,28 @@ pub(crate) fn maybe_text(words: Option<&str>) -> Option<Cow<'_, str>> {
     words.map(text)
 }
 
+/// Words of ours as one text, for `', ' || $n LIKE '%, ' || column || ',%'`: the one form of "one of these" that both
+/// engines have for a number of words that the statement doesn't know. None: no condition.
+pub(crate) fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> Option<String> {
+    let text: String = words.map(|word| format!("{word}, ")).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Patterns of `LIKE … ESCAPE '\\'` that find what has `part` in it: as it is written, and in lower case, for `LOWER(column)`.
+/// SQLite knows the case of ASCII alone, so other letters are found as they are written.
+pub(crate) fn holding(part: &str) -> (String, String) {
+    let mut pattern = String::from("%");
+    for c in text(part).chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    let lower = pattern.to_lowercase();
+    (pattern, lower)
+}
+
 /// A value as a JSON column takes it, for the same reason.
 pub(crate) fn json(value: Value) -> Json<Value> {
     fn clean(value: Value) -> Value {

@@ -1,14 +1,19 @@
 //! Contracts.
 
+mod totals;
+
+pub(crate) use totals::statements as totals_statements;
+pub use totals::{Totals, totals};
+
 use crate::{
     Key, Noun, Page, Seek, StoreError, Tx,
-    columns::{At, Cells, Entity, all, maybe_text, one, text},
+    columns::{At, Cells, Entity, all, holding, maybe_text, one, one_of, text},
     counters::count,
     db::{affected, on},
     error::Act,
     statements::statements,
 };
-use makima_model::{Contract, ContractId, ContractStatus, OwnerId};
+use makima_model::{Contract, ContractId, ContractStatus, OwnerId, Phase};
 
 impl Entity for Contract {
     fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
@@ -28,11 +33,49 @@ impl Entity for Contract {
     }
 }
 
+/// The conditions of a [`Filter`]; one that is NULL holds of all.
+macro_rules! filters {
+    ($status:literal, $phase:literal, $exact:literal, $lower:literal) => {
+        concat!(
+            " AND (', ' || ",
+            $status,
+            " LIKE '%, ' || contracts.status || ',%' OR ",
+            $status,
+            " IS NULL)",
+            " AND (', ' || ",
+            $phase,
+            " LIKE '%, ' || contracts.phase || ',%' OR ",
+            $phase,
+            " IS NULL)",
+            " AND (contracts.name LIKE ",
+            $exact,
+            " ESCAPE '\\' OR LOWER(contracts.name) LIKE ",
+            $lower,
+            " ESCAPE '\\'",
+            " OR contracts.description LIKE ",
+            $exact,
+            " ESCAPE '\\'",
+            " OR LOWER(contracts.description) LIKE ",
+            $lower,
+            " ESCAPE '\\' OR ",
+            $exact,
+            " IS NULL)",
+        )
+    };
+}
+use filters;
+
 statements! {
     INSERT = "INSERT INTO contracts (id, owner_id, name, description, repository, base_branch, agent, phase, status, \
         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     GET = "SELECT * FROM contracts WHERE id = $1 AND owner_id = $2";
+    // Changes nothing: who has the row's lock changes it by what it reads.
+    LOCK = "UPDATE contracts SET updated_at = updated_at WHERE id = $1 AND owner_id = $2 RETURNING *";
+    CHANGE = "UPDATE contracts SET name = $3, description = $4, phase = $5, status = $6, updated_at = $7 \
+        WHERE id = $1 AND owner_id = $2";
+    COUNT_FILTERED = concat!("SELECT COUNT(*) FROM contracts WHERE owner_id = $1", filters!("$2", "$3", "$4", "$5"));
     @lists {
+        FILTERED = concat!("SELECT * FROM contracts WHERE owner_id = $4", filters!("$5", "$6", "$7", "$8"));
         OF_OWNER = "SELECT * FROM contracts WHERE owner_id = $4";
         WITH_STATUS = "SELECT * FROM contracts WHERE owner_id = $4 AND status = $5";
     }
@@ -66,23 +109,70 @@ pub async fn get(tx: &mut Tx, owner: OwnerId, id: ContractId) -> Result<Option<C
     Ok(one(row.act("read a contract")?))
 }
 
-/// The owner's contracts, all or those of one status.
+/// The contract with this id, which nobody else changes until the end of this transaction.
+pub async fn lock(tx: &mut Tx, owner: OwnerId, id: ContractId) -> Result<Option<Contract>, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(LOCK).bind(id.uuid()).bind(owner.uuid()).fetch_optional(c).await);
+    Ok(one(row.act("lock a contract")?))
+}
+
+/// Makes a contract that is [locked](lock) and was `before` what it is in `after`: its name, description, phase and status.
+pub async fn change(tx: &mut Tx, before: &Contract, after: &Contract) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(CHANGE)
+        .bind(before.id.uuid())
+        .bind(before.owner.uuid())
+        .bind(text(&after.name))
+        .bind(text(&after.description))
+        .bind(after.phase.as_str())
+        .bind(after.status.as_str())
+        .bind(At(after.updated_at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act("change a contract")?;
+    for (status, by) in [(before.status, -1), (after.status, 1)] {
+        tx.outbox.count(before.owner, before.owner.uuid(), Noun::Contract, status.as_str(), "", by);
+    }
+    Ok(())
+}
+
+/// Which contracts of a list: all conditions hold of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those that stand in one of these; none: in any.
+    pub status: Vec<ContractStatus>,
+    /// Those that have come to one of these; none: to any.
+    pub phase: Vec<Phase>,
+    /// Those with this text in their name or description, whatever its case.
+    pub text: Option<String>,
+}
+
+impl Filter {
+    /// Whether a count is kept of what it holds of.
+    pub fn is_counted(&self) -> bool {
+        self.phase.is_empty() && self.text.is_none()
+    }
+}
+
+/// The owner's contracts of which a filter holds. Where [no count is kept](Filter::is_counted) of these they are counted,
+/// unless `total` is known from an earlier page.
 pub async fn list(
     tx: &mut Tx,
     owner: OwnerId,
-    status: Option<ContractStatus>,
+    filter: &Filter,
     seek: Seek,
+    total: Option<i64>,
 ) -> Result<Page<Contract>, StoreError> {
     let (at, id) = seek.key();
-    let rows = match status {
-        None => on!(tx, |c| sqlx::query_as(OF_OWNER.in_order(seek.order))
+    let bound = Bound::of(filter);
+    let rows = match filter.status[..] {
+        [] if filter.is_counted() => on!(tx, |c| sqlx::query_as(OF_OWNER.in_order(seek.order))
             .bind(at)
             .bind(id)
             .bind(seek.rows())
             .bind(owner.uuid())
             .fetch_all(c)
             .await),
-        Some(status) => on!(tx, |c| sqlx::query_as(WITH_STATUS.in_order(seek.order))
+        [status] if filter.is_counted() => on!(tx, |c| sqlx::query_as(WITH_STATUS.in_order(seek.order))
             .bind(at)
             .bind(id)
             .bind(seek.rows())
@@ -90,12 +180,67 @@ pub async fn list(
             .bind(status.as_str())
             .fetch_all(c)
             .await),
+        _ => on!(tx, |c| sqlx::query_as(FILTERED.in_order(seek.order))
+            .bind(at)
+            .bind(id)
+            .bind(seek.rows())
+            .bind(owner.uuid())
+            .bind(bound.status.as_deref())
+            .bind(bound.phase.as_deref())
+            .bind(bound.exact.as_deref())
+            .bind(bound.lower.as_deref())
+            .fetch_all(c)
+            .await),
     };
     let contracts = all(rows.act("list the contracts")?);
-    let total =
-        count(tx, owner, owner.uuid(), Noun::Contract, status.map(ContractStatus::as_str), None).await?;
-    Ok(seek.page(contracts, total, |contract: &Contract| Key {
-        at: contract.created_at,
-        id: contract.id.uuid(),
-    }))
+    let total = match total {
+        _ if filter.is_counted() => kept(tx, owner, &filter.status).await?,
+        Some(total) => total,
+        None => on!(tx, |c| sqlx::query_scalar(COUNT_FILTERED)
+            .bind(owner.uuid())
+            .bind(bound.status.as_deref())
+            .bind(bound.phase.as_deref())
+            .bind(bound.exact.as_deref())
+            .bind(bound.lower.as_deref())
+            .fetch_one(c)
+            .await)
+        .act("count the contracts")?,
+    };
+    Ok(seek.page(contracts, total, key))
+}
+
+/// How many contracts stand in one of these, or in any.
+async fn kept(tx: &mut Tx, owner: OwnerId, status: &[ContractStatus]) -> Result<i64, StoreError> {
+    if status.is_empty() {
+        return count(tx, owner, owner.uuid(), Noun::Contract, None, None).await;
+    }
+    let mut total = 0;
+    for status in status {
+        total += count(tx, owner, owner.uuid(), Noun::Contract, Some(status.as_str()), None).await?;
+    }
+    Ok(total)
+}
+
+fn key(contract: &Contract) -> Key {
+    Key { at: contract.created_at, id: contract.id.uuid() }
+}
+
+/// A filter as its statements take it.
+struct Bound {
+    status: Option<String>,
+    phase: Option<String>,
+    exact: Option<String>,
+    lower: Option<String>,
+}
+
+impl Bound {
+    fn of(filter: &Filter) -> Self {
+        let (exact, lower) = filter.text.as_deref().map(holding).unzip();
+        Self {
+            status: one_of(filter.status.iter().map(|status| status.as_str())),
+            phase: one_of(filter.phase.iter().map(|phase| phase.as_str())),
+            exact,
+            lower,
+        }
+    }
 }

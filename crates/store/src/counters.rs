@@ -19,6 +19,12 @@ pub enum Noun {
     TaskEvent,
     /// Messages that a task's runs appended, on all its branches.
     Message,
+    /// Snapshots of a task, by type.
+    Snapshot,
+    /// Conversations of an owner's chat about all tasks, or of a contract's.
+    ChatConversation,
+    /// Messages of a chat's conversation.
+    ChatMessage,
 }
 
 impl Noun {
@@ -29,6 +35,9 @@ impl Noun {
             Self::History => "history",
             Self::TaskEvent => "task_event",
             Self::Message => "message",
+            Self::Snapshot => "snapshot",
+            Self::ChatConversation => "chat_conversation",
+            Self::ChatMessage => "chat_message",
         }
     }
 }

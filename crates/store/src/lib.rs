@@ -15,6 +15,7 @@ mod outbox;
 mod statements;
 
 pub mod blobs;
+pub mod chats;
 pub mod checkpoints;
 pub mod commands;
 pub mod contracts;
@@ -32,6 +33,7 @@ pub mod snapshots;
 pub mod tasks;
 pub mod users;
 
+pub use chats::{ChatConversation, ChatMessage};
 pub use checkpoints::Checkpoint;
 pub use commands::{Command, CommandState, NewCommand};
 pub use conversations::{Reader, StoredMessage};
@@ -40,11 +42,11 @@ pub use db::{Db, Engine, Schema, Tx, Wake};
 pub use error::StoreError;
 pub use events::{FeedItem, FeedScope, NewHistory, NewTaskEvent};
 pub use inbox::InboxMessage;
-pub use keys::{ApiKey, Caller};
+pub use keys::{ApiKey, Caller, KeyKind, NewKey};
 pub use page::{Key, Order, Page, Seek};
 pub use questions::QuestionRow;
 pub use runs::Run;
-pub use snapshots::{Snapshot, SnapshotType};
+pub use snapshots::Snapshot;
 pub use tasks::Task;
 pub use users::{User, UserKind};
 

@@ -1,52 +1,15 @@
 //! Snapshots of conversations: kept positions, each one small row.
 
 use crate::{
-    StoreError, Tx,
-    columns::{At, Cells, Entity, json, one},
+    Key, Noun, Page, Seek, StoreError, Tx,
+    columns::{At, Cells, Entity, all, json, one},
+    counters::count,
     db::{affected, on},
     error::Act,
     statements::statements,
 };
-use makima_model::{CheckpointId, OwnerId, Position, SnapshotId, TaskId, Timestamp, UnknownWord};
+use makima_model::{CheckpointId, OwnerId, Position, SnapshotId, SnapshotType, TaskId, Timestamp};
 use serde_json::Value;
-use std::str::FromStr;
-
-/// What a snapshot was taken for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SnapshotType {
-    /// The end of a turn.
-    Auto,
-    /// Somebody who asked for it.
-    Manual,
-    /// A checkpoint.
-    Checkpoint,
-}
-
-impl SnapshotType {
-    /// All of them, in order.
-    const ALL: [Self; 3] = [Self::Auto, Self::Manual, Self::Checkpoint];
-
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Manual => "manual",
-            Self::Checkpoint => "checkpoint",
-        }
-    }
-}
-
-impl FromStr for SnapshotType {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownWord {
-            what: "type of a snapshot",
-            text: text.chars().take(64).collect(),
-            known: Self::ALL.map(Self::as_str).join(", "),
-        })
-    }
-}
 
 /// A kept position in a task's conversation.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +53,9 @@ statements! {
     GET = "SELECT * FROM conversation_snapshots WHERE id = $1 AND owner_id = $2";
     LATEST_OF_TASK = "SELECT * FROM conversation_snapshots WHERE task_id = $1 AND owner_id = $2 \
         ORDER BY created_at DESC, id DESC LIMIT 1";
+    @lists {
+        OF_TASK = "SELECT * FROM conversation_snapshots WHERE owner_id = $4 AND task_id = $5";
+    }
 }
 
 /// Keeps a position. Its checkpoint may be made later in the same transaction.
@@ -108,6 +74,8 @@ pub async fn insert(tx: &mut Tx, snapshot: &Snapshot) -> Result<(), StoreError> 
         .await
         .map(affected))
     .act("take a snapshot")?;
+    let kind = snapshot.kind.as_str();
+    tx.outbox.count(snapshot.owner, snapshot.task.uuid(), Noun::Snapshot, kind, "", 1);
     Ok(())
 }
 
@@ -129,4 +97,28 @@ pub async fn latest_of_task(
         .fetch_optional(c)
         .await);
     Ok(one(row.act("read a task's newest snapshot")?))
+}
+
+/// The task's snapshots.
+pub async fn list(
+    tx: &mut Tx,
+    owner: OwnerId,
+    task: TaskId,
+    seek: Seek,
+) -> Result<Page<Snapshot>, StoreError> {
+    let (at, id) = seek.key();
+    let rows = on!(tx, |c| sqlx::query_as(OF_TASK.in_order(seek.order))
+        .bind(at)
+        .bind(id)
+        .bind(seek.rows())
+        .bind(owner.uuid())
+        .bind(task.uuid())
+        .fetch_all(c)
+        .await);
+    let snapshots = all(rows.act("list the snapshots")?);
+    let total = count(tx, owner, task.uuid(), Noun::Snapshot, None, None).await?;
+    Ok(seek.page(snapshots, total, |snapshot: &Snapshot| Key {
+        at: snapshot.created_at,
+        id: snapshot.id.uuid(),
+    }))
 }

@@ -122,9 +122,11 @@ pub(crate) fn portions<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
 pub fn all(engine: Engine) -> Vec<String> {
     let modules = [
         crate::blobs::statements(),
+        crate::chats::statements(),
         crate::checkpoints::statements(),
         crate::commands::statements(),
         crate::contracts::statements(),
+        crate::contracts::totals_statements(),
         crate::conversations::message_statements(),
         crate::conversations::statements(),
         crate::counters::statements(),

@@ -5,20 +5,23 @@ mod row;
 
 pub(crate) use placing::statements as placing_statements;
 pub use placing::{
-    owners_with_placeable, placeable, placed, set_out_of_reach, set_reason, set_status, set_wanted,
+    owners_with_placeable, placeable, placed, set_cancelling, set_out_of_reach, set_reason, set_status,
+    set_target, set_wanted,
 };
 pub use row::Task;
 
 use crate::{
     Key, Noun, Page, Seek, StoreError, Tx,
-    columns::{At, all, json_of, maybe_text, one, text},
+    columns::{At, all, holding, json_of, maybe_text, one, one_of, text},
     conversations,
     counters::count,
     db::{affected, on},
     error::Act,
     statements::statements,
 };
-use makima_model::{Branch, BranchReason, ContractId, OwnerId, PermissionMode, TaskId, Timestamp};
+use makima_model::{
+    Branch, BranchReason, ContractId, DaemonId, OwnerId, PermissionMode, TaskId, TaskStatus, Timestamp,
+};
 
 /// What is read of a task: its own columns, and the length of its conversation.
 macro_rules! tasks {
@@ -33,6 +36,52 @@ macro_rules! tasks {
 }
 use tasks;
 
+/// The conditions of a [`Filter`]; one that is NULL holds of all. Each parameter first stands where its type shows.
+macro_rules! filters {
+    ($contract:literal, $status:literal, $agent:literal, $daemon:literal, $exact:literal, $lower:literal, $loose:literal) => {
+        concat!(
+            " AND (contract_id = ",
+            $contract,
+            " OR ",
+            $contract,
+            " IS NULL)",
+            " AND (NOT ",
+            $loose,
+            " OR contract_id IS NULL)",
+            " AND (', ' || ",
+            $status,
+            " LIKE '%, ' || status || ',%' OR ",
+            $status,
+            " IS NULL)",
+            " AND (agent = ",
+            $agent,
+            " OR ",
+            $agent,
+            " IS NULL)",
+            " AND (daemon_id = ",
+            $daemon,
+            " OR ",
+            $daemon,
+            " IS NULL)",
+            " AND (name LIKE ",
+            $exact,
+            " ESCAPE '\\' OR LOWER(name) LIKE ",
+            $lower,
+            " ESCAPE '\\'",
+            " OR plan LIKE ",
+            $exact,
+            " ESCAPE '\\' OR LOWER(plan) LIKE ",
+            $lower,
+            " ESCAPE '\\'",
+            " OR branch_name LIKE ",
+            $exact,
+            " ESCAPE '\\' OR ",
+            $exact,
+            " IS NULL)",
+        )
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO tasks (id, owner_id, contract_id, parent_task_id, name, plan, role, status, status_reason, \
         agent, permission_mode, target_daemon_id, daemon_id, repository, base_branch, base_commit, branch_name, \
@@ -45,7 +94,9 @@ statements! {
         updated_at = $7 WHERE id = $1 AND owner_id = $2";
     ADD_USAGE = "UPDATE tasks SET total_tokens = total_tokens + $3, total_cost = total_cost + $4, updated_at = $5 \
         WHERE id = $1 AND owner_id = $2";
+    COUNT_FILTERED = concat!("SELECT COUNT(*) FROM tasks WHERE owner_id = $1", filters!("$2", "$3", "$4", "$5", "$6", "$7", "$8"));
     @lists {
+        FILTERED = concat!(tasks!("owner_id = $4"), filters!("$5", "$6", "$7", "$8", "$9", "$10", "$11"));
         OF_OWNER = tasks!("owner_id = $4");
         OF_CONTRACT = tasks!("owner_id = $4 AND contract_id = $5");
     }
@@ -141,6 +192,70 @@ pub async fn list(
     let tasks = all(rows.act("list the tasks")?);
     let scope = contract.map_or(owner.uuid(), ContractId::uuid);
     let total = count(tx, owner, scope, Noun::Task, None, None).await?;
+    Ok(seek.page(tasks, total, |task: &Task| Key { at: task.created_at, id: task.id.uuid() }))
+}
+
+/// Which tasks of a list: all conditions hold of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those that belong to no contract.
+    pub loose: bool,
+    /// Those that stand in one of these; none: in any.
+    pub status: Vec<TaskStatus>,
+    /// Those of this agent.
+    pub agent: Option<String>,
+    /// Those whose newest run is on this daemon.
+    pub daemon: Option<DaemonId>,
+    /// Those with this text in their name, plan or branch, whatever its case.
+    pub text: Option<String>,
+}
+
+/// The owner's tasks, all or those of one contract, of which a filter holds. No count is kept of these: they are counted,
+/// unless `total` is known from an earlier page.
+pub async fn filtered(
+    tx: &mut Tx,
+    owner: OwnerId,
+    contract: Option<ContractId>,
+    filter: &Filter,
+    seek: Seek,
+    total: Option<i64>,
+) -> Result<Page<Task>, StoreError> {
+    let (at, id) = seek.key();
+    let contract = contract.map(ContractId::uuid);
+    let status = one_of(filter.status.iter().map(|status| status.as_str()));
+    let agent = maybe_text(filter.agent.as_deref());
+    let daemon = filter.daemon.map(DaemonId::uuid);
+    let (exact, lower) = filter.text.as_deref().map(holding).unzip();
+    let rows = on!(tx, |c| sqlx::query_as(FILTERED.in_order(seek.order))
+        .bind(at)
+        .bind(id)
+        .bind(seek.rows())
+        .bind(owner.uuid())
+        .bind(contract)
+        .bind(status.as_deref())
+        .bind(agent.as_deref())
+        .bind(daemon)
+        .bind(exact.as_deref())
+        .bind(lower.as_deref())
+        .bind(filter.loose)
+        .fetch_all(c)
+        .await);
+    let tasks = all(rows.act("list the tasks")?);
+    let total = match total {
+        Some(total) => total,
+        None => on!(tx, |c| sqlx::query_scalar(COUNT_FILTERED)
+            .bind(owner.uuid())
+            .bind(contract)
+            .bind(status.as_deref())
+            .bind(agent.as_deref())
+            .bind(daemon)
+            .bind(exact.as_deref())
+            .bind(lower.as_deref())
+            .bind(filter.loose)
+            .fetch_one(c)
+            .await)
+        .act("count the tasks")?,
+    };
     Ok(seek.page(tasks, total, |task: &Task| Key { at: task.created_at, id: task.id.uuid() }))
 }
 

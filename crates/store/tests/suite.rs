@@ -8,8 +8,12 @@ mod lab;
 
 #[path = "suite/accounts.rs"]
 mod accounts;
+#[path = "suite/chats.rs"]
+mod chats;
 #[path = "suite/concurrency.rs"]
 mod concurrency;
+#[path = "suite/contracts.rs"]
+mod contracts;
 #[path = "suite/conversations.rs"]
 mod conversations;
 #[path = "suite/events.rs"]

@@ -26,12 +26,16 @@ pub enum Code {
     DaemonOffline,
     /// 413: the body is larger than this route takes.
     TooLarge,
+    /// 421: the server isn't known by the name that it was called by.
+    UnknownHost,
     /// 422: well-formed, and breaks a rule.
     Unprocessable,
     /// 422: no connected daemon has this agent.
     AgentNotFound,
     /// 422: no connected daemon reaches this repository or branch.
     RepositoryNotFound,
+    /// 429: too many requests; `Retry-After` says for how many seconds to wait.
+    RateLimited,
     /// 409: the worktree kept changing while it was read.
     WorktreeChanging,
     /// 500: a defect of the server.

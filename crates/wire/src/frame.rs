@@ -7,7 +7,7 @@ mod command;
 
 pub use command::{
     Checkpointed, Command, CommandOutcome, CommandResult, Input, LastCheckpoint, Refusal, RepositorySeen,
-    ResumeFrom, StartRun,
+    ResumeFrom, Secret, StartRun,
 };
 
 use crate::DeltaKind;

@@ -3,7 +3,9 @@
 //! Shapes only. Field names are the specification's; a change here is a change of the API, which the OpenAPI snapshot
 //! shows.
 
+mod access;
 mod body;
+mod chat;
 mod checkpoint;
 mod contract;
 mod conversation;
@@ -11,16 +13,26 @@ mod daemon;
 mod error;
 mod event;
 pub mod frame;
+mod snapshot;
 mod task;
 
-pub use body::{Health, List};
+pub use access::{CreateKey, CreatedKey, Key, KeyList, Me, SignIn, SignInLink, Via};
+pub use body::{Health, List, Order, Words};
+pub use chat::{
+    ChatConversation, ChatConversationList, ChatMessage, ChatMessageList, CreateChatConversation,
+    RenameChatConversation, SayInChat,
+};
 pub use checkpoint::{Checkpoint, CheckpointList, CreateCheckpoint};
-pub use contract::{Contract, ContractList, CreateContract};
+pub use contract::{ChangeContract, Contract, ContractList, CreateContract, ListContracts, SetPhase};
 pub use conversation::{Conversation, ConversationMessage};
 pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
 pub use event::{Delta, DeltaKind, FeedData, HistoryEntry, TaskEvent, TaskEventList};
-pub use task::{AnswerQuestion, ConversationState, CreateTask, SendMessage, SentMessage, Task, TaskList};
+pub use snapshot::{CreateSnapshot, Snapshot, SnapshotList, SnapshotState};
+pub use task::{
+    AnswerQuestion, ConversationState, CreateTask, ListTasks, OfContract, ReassignTask, SendMessage,
+    SentMessage, Task, TaskList,
+};
 
 /// Where the API stands below the server's address.
 pub const API: &str = "/api/v1";

@@ -1,10 +1,12 @@
 //! Tasks.
 
+use crate::{List, Order, Words};
 use makima_model::{
     BranchId, ContractId, DaemonId, MessageId, PermissionMode, Question, QuestionId, SnapshotId, TaskId,
     TaskRole, TaskStatus, Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 use utoipa::ToSchema;
 
 /// The head of a task's conversation.
@@ -88,6 +90,8 @@ pub struct Task {
     pub pending_question: Option<Question>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it last changed: its status, its run, its usage.
+    pub updated_at: Timestamp,
     /// When its agent first ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -107,6 +111,91 @@ pub struct TaskList {
     /// Where the next page begins; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+}
+
+/// Which contract's tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfContract {
+    /// Those that stand alone.
+    None,
+    /// Those of this one.
+    One(ContractId),
+}
+
+impl fmt::Display for OfContract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::One(id) => id.fmt(f),
+        }
+    }
+}
+
+impl Serialize for OfContract {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for OfContract {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "none" => Ok(Self::None),
+            id => id.parse().map(Self::One).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// Which tasks: all conditions that are given hold of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListTasks {
+    /// Those of this contract; `none`: those that stand alone.
+    #[param(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_id: Option<OfContract>,
+    /// Those that stand in one of these; repeated or with commas.
+    #[param(value_type = Option<Vec<TaskStatus>>, inline)]
+    #[serde(default, skip_serializing_if = "Words::is_empty")]
+    pub status: Words<TaskStatus>,
+    /// Those of this agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Those whose newest run is on this daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daemon_id: Option<DaemonId>,
+    /// Those that have this text in their name, plan or branch; case doesn't matter.
+    #[param(max_length = 1000)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
+    /// How many rows at most: 100 unless told, 1000 at most.
+    #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Where the page before ended: its `cursor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// `desc`: newest first, as without it. `asc`: oldest first.
+    #[param(inline)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+}
+
+impl ListTasks {
+    /// What every list has.
+    pub fn list(&self) -> List {
+        List { limit: self.limit, cursor: self.cursor.clone(), order: self.order }
+    }
+}
+
+/// Another daemon for a task that has not started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReassignTask {
+    /// The daemon that shall run it; absent: the least loaded one that can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_daemon_id: Option<DaemonId>,
 }
 
 /// A task to make.

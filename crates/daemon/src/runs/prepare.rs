@@ -110,7 +110,7 @@ async fn prepare(board: &Board, run: &StartRun, folder: &Path) -> Result<(), Dae
         root: rustix::process::geteuid().is_root(),
         instructions,
         environment: workshop.config.text_variables(),
-        variables: Environment::from([("MAKIMA_API_URL".to_owned(), workshop.server.url().to_owned())]),
+        variables: own_variables(workshop.server.url(), run),
     };
     let program = agent.launch(&launch)?;
     let spec = HostSpec {
@@ -133,6 +133,12 @@ async fn prepare(board: &Board, run: &StartRun, folder: &Path) -> Result<(), Dae
         spec.write(&folder)
     })
     .await
+}
+
+/// What an agent needs for calls of its own.
+fn own_variables(url: &str, run: &StartRun) -> Environment {
+    let key = run.tool_key.iter().map(|key| ("MAKIMA_TOOL_KEY".to_owned(), key.0.clone()));
+    [("MAKIMA_API_URL".to_owned(), url.to_owned())].into_iter().chain(key).collect()
 }
 
 /// Makes the worktree, and tells now and then how far its clone has come.

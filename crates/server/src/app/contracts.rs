@@ -2,13 +2,45 @@
 
 use super::{App, Listed, lists, texts};
 use crate::{caller::Caller, cursor::ListMark, error::ApiError};
-use makima_model::{Contract, ContractId, ContractStatus, EventKind, Phase};
+use makima_model::{Clock, Contract, ContractId, ContractStatus, EventKind, OwnerId, Phase};
 use makima_store::{
-    contracts,
+    StoreError, Tx,
+    contracts::{self, Filter, Totals},
     events::{self, NewHistory},
 };
-use makima_wire::{CreateContract, List};
-use serde_json::json;
+use makima_wire::{CreateContract, ListContracts};
+use serde_json::{Value, json};
+
+/// A contract, and what its tasks come to.
+pub(crate) struct ContractView {
+    pub(crate) contract: Contract,
+    pub(crate) totals: Totals,
+}
+
+/// Notes in the timeline what happened to a contract: it is as it was then.
+pub(super) fn note(
+    tx: &mut Tx,
+    clock: &Clock,
+    contract: &Contract,
+    kind: EventKind,
+    subtype: &str,
+    data: Value,
+) {
+    events::append_history(
+        tx,
+        NewHistory {
+            id: clock.new_id(),
+            owner: contract.owner,
+            contract: Some(contract.id),
+            task: None,
+            kind,
+            subtype: subtype.to_owned(),
+            phase: Some(contract.phase),
+            data,
+            created_at: clock.now(),
+        },
+    );
+}
 
 impl App {
     /// Makes a contract, once a connected daemon has not said that its repository is none.
@@ -16,7 +48,7 @@ impl App {
         &self,
         by: Caller,
         wanted: CreateContract,
-    ) -> Result<Contract, ApiError> {
+    ) -> Result<ContractView, ApiError> {
         let name = texts::name("name", &wanted.name)?;
         texts::long("description", &wanted.description)?;
         let repository = texts::repository(&wanted.repository)?;
@@ -40,36 +72,60 @@ impl App {
         };
         let mut tx = self.db().begin().await?;
         contracts::insert(&mut tx, &contract).await?;
-        events::append_history(
-            &mut tx,
-            NewHistory {
-                id: self.clock().new_id(),
-                owner: by.owner,
-                contract: Some(contract.id),
-                task: None,
-                kind: EventKind::Phase,
-                subtype: "phase_change".to_owned(),
-                phase: Some(contract.phase),
-                data: json!({ "newPhase": contract.phase }),
-                created_at: now,
-            },
-        );
+        let data = json!({ "newPhase": contract.phase });
+        note(&mut tx, self.clock(), &contract, EventKind::Phase, "phase_change", data);
         tx.commit().await?;
-        Ok(contract)
+        Ok(ContractView { contract, totals: Totals::default() })
     }
 
     /// The contract.
-    pub(crate) async fn contract(&self, by: Caller, id: ContractId) -> Result<Contract, ApiError> {
+    pub(crate) async fn contract(&self, by: Caller, id: ContractId) -> Result<ContractView, ApiError> {
         let mut tx = self.db().read().await?;
-        contracts::get(&mut tx, by.owner, id).await?.ok_or_else(|| ApiError::not_found("contract"))
+        let contract =
+            contracts::get(&mut tx, by.owner, id).await?.ok_or_else(|| ApiError::not_found("contract"))?;
+        let mut views = views(&mut tx, by.owner, vec![contract], &Filter::default()).await?;
+        views.pop().ok_or_else(|| ApiError::not_found("contract"))
     }
 
     /// A page of contracts.
-    pub(crate) async fn contracts(&self, by: Caller, list: &List) -> Result<Listed<Contract>, ApiError> {
-        let mark = ListMark::new("contracts", by.owner, &[]);
-        let seek = lists::seek(list, mark)?;
-        let mut tx = self.db().read().await?;
-        let page = contracts::list(&mut tx, by.owner, None, seek).await?;
-        Ok(lists::listed(page, mark))
+    pub(crate) async fn contracts(
+        &self,
+        by: Caller,
+        wanted: &ListContracts,
+    ) -> Result<Listed<ContractView>, ApiError> {
+        let list = wanted.list();
+        let filter = Filter {
+            status: wanted.status.0.clone(),
+            phase: wanted.phase.0.clone(),
+            text: wanted.q.as_deref().map(texts::sought).transpose()?,
+        };
+        let mark = ListMark::new("contracts", by.owner, list.order, &[&format!("{filter:?}")]);
+        let mut tx;
+        let page = if filter.is_counted() {
+            let seek = lists::seek(&list, mark)?;
+            tx = self.db().read().await?;
+            lists::listed(contracts::list(&mut tx, by.owner, &filter, seek, None).await?, mark)
+        } else {
+            let (seek, total) = lists::seek_counted(&list, mark)?;
+            tx = self.db().read().await?;
+            lists::listed_counted(contracts::list(&mut tx, by.owner, &filter, seek, total).await?, mark)
+        };
+        let rows = views(&mut tx, by.owner, page.rows, &filter).await?;
+        Ok(Listed { rows, total: page.total, cursor: page.cursor })
     }
+}
+
+/// Contracts of a page, as they are shown.
+async fn views(
+    tx: &mut Tx,
+    owner: OwnerId,
+    page: Vec<Contract>,
+    filter: &Filter,
+) -> Result<Vec<ContractView>, StoreError> {
+    let mut totals = contracts::totals(tx, owner, &page, filter).await?;
+    let view = |contract: Contract| ContractView {
+        totals: totals.remove(&contract.id).unwrap_or_default(),
+        contract,
+    };
+    Ok(page.into_iter().map(view).collect())
 }

@@ -22,6 +22,10 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
+    pub(super) fn of(reader: Reader) -> Self {
+        Self { reader, calls: HashMap::new() }
+    }
+
     /// The next piece; empty when there is no more.
     pub(crate) async fn next(&mut self) -> Result<Vec<(StoredMessage, Option<Value>)>, StoreError> {
         let piece = self.reader.next().await?;
@@ -94,7 +98,7 @@ impl App {
         let lineage = conversations::lineage(&mut tx, by.owner, task.conversation).await?;
         let at = Position { branch: task.conversation, seq: task.message_count };
         let reader = Reader::new(self.db(), by.owner, &lineage, at, 0..at.seq)?;
-        Ok(ConversationView { task, messages: Messages { reader, calls: HashMap::new() } })
+        Ok(ConversationView { task, messages: Messages::of(reader) })
     }
 
     /// The conversation that a run of a daemon goes on with, as it was when the run was placed.

@@ -86,6 +86,7 @@ impl App {
             include_uncommitted: wanted.include_uncommitted,
             commit_on_finish: wanted.commit_on_finish.unwrap_or(true),
             wanted: wanted.start.unwrap_or(true),
+            cancelling: false,
             out_of_reach,
             run_number: 0,
             conversation: self.clock().new_id::<BranchId>(),

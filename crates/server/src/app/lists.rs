@@ -47,17 +47,56 @@ impl CursorKey for Key {
     }
 }
 
-/// Which rows the caller wants, newest first.
+/// A row of a list whose total was counted for its first page: no counter is kept for such a list, so its cursors carry it.
+#[derive(Debug, Clone, Copy)]
+struct Counted<K> {
+    key: K,
+    total: i64,
+}
+
+impl<K: CursorKey> CursorKey for Counted<K> {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.total.to_be_bytes().as_slice(), &self.key.to_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (total, key) = bytes.split_first_chunk::<8>()?;
+        Some(Self { total: i64::from_be_bytes(*total), key: K::from_bytes(key)? })
+    }
+}
+
+/// Which rows the caller wants.
 pub(crate) fn seek<K: CursorKey>(list: &List, mark: ListMark) -> Result<Seek<K>, ApiError> {
     let limit = list.limit.unwrap_or(USUAL);
     if limit == 0 || limit > MOST {
         return Err(ApiError::bad_request(format!("limit must be 1 to {MOST}, and is {limit}")));
     }
     let after = list.cursor.as_deref().map(|cursor| mark.key(cursor)).transpose()?;
-    Ok(Seek { order: Order::Newest, after, limit })
+    let order = match list.order.unwrap_or_default() {
+        makima_wire::Order::Desc => Order::Newest,
+        makima_wire::Order::Asc => Order::Oldest,
+    };
+    Ok(Seek { order, after, limit })
+}
+
+/// The same of a list whose total is counted for its first page, and that total on all later ones.
+pub(crate) fn seek_counted<K: CursorKey>(
+    list: &List,
+    mark: ListMark,
+) -> Result<(Seek<K>, Option<i64>), ApiError> {
+    let Seek { order, after, limit } = seek::<Counted<K>>(list, mark)?;
+    let (after, total) = after.map(|Counted { key, total }| (key, total)).unzip();
+    Ok((Seek { order, after, limit }, total))
 }
 
 /// The page as it is answered.
 pub(crate) fn listed<T, K: CursorKey>(page: Page<T, K>, mark: ListMark) -> Listed<T> {
     Listed { rows: page.rows, total: page.total, cursor: page.next.map(|key| mark.cursor(&key)) }
+}
+
+/// The same of a list whose total was counted for its first page.
+pub(crate) fn listed_counted<T, K: CursorKey>(page: Page<T, K>, mark: ListMark) -> Listed<T> {
+    let total = page.total;
+    let next = page.next.map(|key| mark.cursor(&Counted { key, total }));
+    Listed { rows: page.rows, total, cursor: next }
 }

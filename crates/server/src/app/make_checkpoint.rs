@@ -82,7 +82,7 @@ impl App {
         id: TaskId,
         list: &List,
     ) -> Result<Listed<Checkpoint>, ApiError> {
-        let mark = ListMark::new("checkpoints", by.owner, &[&id.to_string()]);
+        let mark = ListMark::new("checkpoints", by.owner, list.order, &[&id.to_string()]);
         let seek = lists::seek(list, mark)?;
         let mut tx = self.db().read().await?;
         existing(&mut tx, by.owner, id).await?;

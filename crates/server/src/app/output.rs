@@ -14,7 +14,7 @@ impl App {
         id: TaskId,
         list: &List,
     ) -> Result<Listed<TaskEvent>, ApiError> {
-        let mark = ListMark::new("events", by.owner, &[&id.to_string()]);
+        let mark = ListMark::new("events", by.owner, list.order, &[&id.to_string()]);
         let seek = lists::seek(list, mark)?;
         let mut tx = self.db().read().await?;
         existing(&mut tx, by.owner, id).await?;
@@ -28,7 +28,7 @@ impl App {
         id: TaskId,
         list: &List,
     ) -> Result<Listed<FeedItem>, ApiError> {
-        let mark = ListMark::new("output", by.owner, &[&id.to_string()]);
+        let mark = ListMark::new("output", by.owner, list.order, &[&id.to_string()]);
         let seek = lists::seek(list, mark)?;
         let mut tx = self.db().read().await?;
         existing(&mut tx, by.owner, id).await?;

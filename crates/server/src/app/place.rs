@@ -129,6 +129,7 @@ impl App {
                 .into_iter()
                 .map(|message| Input { id: message.id, content: message.content })
                 .collect(),
+            tool_key: None,
         };
         self.queue(tx, task.owner, daemon, Some(run.id), &Command::StartRun(Box::new(start))).await?;
         Ok(())

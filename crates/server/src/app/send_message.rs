@@ -11,7 +11,10 @@ use makima_store::{
     inbox::{self, InboxMessage},
     runs, tasks,
 };
-use makima_wire::frame::{Command, Input};
+use makima_wire::{
+    Code,
+    frame::{Command, Input},
+};
 
 impl App {
     /// Keeps the message, and hands it to the live run, or starts a new one.
@@ -34,6 +37,12 @@ impl App {
             delivered: None,
         };
         inbox::put(&mut tx, &message).await?;
+        if task.cancelling {
+            return Err(ApiError::new(
+                Code::Conflict,
+                "the task is being cancelled: say it when its run has ended, and it goes on",
+            ));
+        }
         match runs::live_of_task(&mut tx, by.owner, id).await? {
             Some(run) => {
                 let input = Input { id: message.id, content: message.content };

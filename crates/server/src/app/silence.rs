@@ -25,6 +25,7 @@ impl App {
         loop {
             tokio::time::sleep(LOOK.min(settings.silence / 2)).await;
             let Some(app) = app.upgrade() else { return };
+            app.limits().forget();
             if started.elapsed() < settings.grace {
                 continue;
             }

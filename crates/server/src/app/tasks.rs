@@ -1,6 +1,6 @@
 //! Tasks as they are shown, and how their status changes.
 
-use super::{App, Listed, lists};
+use super::{App, Listed, lists, texts};
 use crate::{caller::Caller, cursor::ListMark, error::ApiError};
 use makima_model::{
     Clock, ContractId, EventKind, OwnerId, Phase, Question, SnapshotId, TaskEventKind, TaskId, TaskStatus,
@@ -9,9 +9,9 @@ use makima_store::{
     StoreError, Tx, contracts,
     events::{self, NewHistory, NewTaskEvent},
     questions, snapshots,
-    tasks::{self, Task},
+    tasks::{self, Filter, Task},
 };
-use makima_wire::List;
+use makima_wire::{ListTasks, OfContract};
 use serde_json::{Value, json};
 
 /// A task, and what stands beside it when it is shown.
@@ -30,27 +30,58 @@ impl App {
     }
 
     /// A page of tasks.
-    pub(crate) async fn tasks(
-        &self,
-        by: Caller,
-        contract: Option<ContractId>,
-        list: &List,
-    ) -> Result<Listed<TaskView>, ApiError> {
-        let filter = contract.map(|id| id.to_string()).unwrap_or_default();
-        let mark = ListMark::new("tasks", by.owner, &[&filter]);
-        let seek = lists::seek(list, mark)?;
+    pub(crate) async fn tasks(&self, by: Caller, wanted: &ListTasks) -> Result<Listed<TaskView>, ApiError> {
+        let list = wanted.list();
+        let (contract, loose) = match wanted.contract_id {
+            None => (None, false),
+            Some(OfContract::None) => (None, true),
+            Some(OfContract::One(id)) => (Some(id), false),
+        };
+        let filter = Filter {
+            loose,
+            status: wanted.status.0.clone(),
+            agent: wanted.agent.clone(),
+            daemon: wanted.daemon_id,
+            text: wanted.q.as_deref().map(texts::sought).transpose()?,
+        };
+        let mark = ListMark::new(
+            "tasks",
+            by.owner,
+            list.order,
+            &[&contract.map(|id| id.to_string()).unwrap_or_default(), &format!("{filter:?}")],
+        );
         let mut tx = self.db().read().await?;
         if let Some(contract) = contract {
             contracts::get(&mut tx, by.owner, contract)
                 .await?
                 .ok_or_else(|| ApiError::not_found("contract"))?;
         }
-        let page = lists::listed(tasks::list(&mut tx, by.owner, contract, seek).await?, mark);
+        let page = if filter == Filter::default() {
+            lists::listed(tasks::list(&mut tx, by.owner, contract, lists::seek(&list, mark)?).await?, mark)
+        } else {
+            let (seek, total) = lists::seek_counted(&list, mark)?;
+            lists::listed_counted(
+                tasks::filtered(&mut tx, by.owner, contract, &filter, seek, total).await?,
+                mark,
+            )
+        };
         let mut rows = Vec::with_capacity(page.rows.len());
         for task in page.rows {
             rows.push(view(&mut tx, task).await?);
         }
         Ok(Listed { rows, total: page.total, cursor: page.cursor })
+    }
+}
+
+impl App {
+    /// The contract of a task of the owner's.
+    pub(crate) async fn contract_of_task(
+        &self,
+        owner: OwnerId,
+        id: TaskId,
+    ) -> Result<Option<ContractId>, StoreError> {
+        let mut tx = self.db().read().await?;
+        Ok(tasks::get(&mut tx, owner, id).await?.and_then(|task| task.contract))
     }
 }
 
@@ -79,7 +110,7 @@ pub(crate) struct TaskChange<'a> {
 }
 
 impl TaskChange<'_> {
-    /// Takes `task` to `next`. Nothing happens where that is no step that a task may take; whether it did is answered.
+    /// Takes `task` to `next`, or to `cancelled` where it would end and was cancelled while it ran. Nothing happens where that is no step that a task may take; whether it did is answered.
     pub(crate) async fn become_status(
         &self,
         tx: &mut Tx,
@@ -87,10 +118,16 @@ impl TaskChange<'_> {
         next: TaskStatus,
         reason: Option<String>,
     ) -> Result<bool, StoreError> {
+        let is_cancelled = task.cancelling && next.is_over();
+        let (next, reason) = if is_cancelled { (TaskStatus::Cancelled, None) } else { (next, reason) };
         if !task.status.may_become(next) {
             return Ok(false);
         }
         let now = self.clock.now();
+        if is_cancelled {
+            tasks::set_cancelling(tx, task.owner, task.id, false, now).await?;
+            task.cancelling = false;
+        }
         let previous = task.status;
         if !tasks::set_status(tx, task.owner, task.id, previous, next, reason.as_deref(), now).await? {
             return Ok(false);

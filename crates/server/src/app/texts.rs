@@ -42,6 +42,14 @@ pub(super) fn said(what: &str, text: &str) -> Result<(), ApiError> {
     long(what, text)
 }
 
+/// A text to look for: at most 1,000 characters, and not nothing.
+pub(super) fn sought(text: &str) -> Result<String, ApiError> {
+    if text.trim().is_empty() || text.chars().count() > 1000 || text.contains('\0') {
+        return Err(ApiError::bad_request("q must have 1 to 1000 characters, and not only spaces"));
+    }
+    Ok(text.trim().to_owned())
+}
+
 /// A repository: an absolute path or a URL that git takes. Whether it is there, a daemon looks.
 pub(super) fn repository(text: &str) -> Result<String, ApiError> {
     let text =

@@ -296,7 +296,7 @@ impl<'a> Batch<'a> {
         // did not take doesn't, or a run that takes nothing would be started for ever.
         let unheard = inbox::undelivered(&mut self.tx, self.owner, open.task.id).await?;
         let while_it_ran = unheard.iter().any(|message| message.created_at > open.run.started_at);
-        if end.outcome == RunOutcome::Completed && while_it_ran {
+        if open.task.status == TaskStatus::Completed && while_it_ran {
             tasks::set_wanted(&mut self.tx, self.owner, open.task.id, true, at).await?;
             self.status(open, TaskStatus::Pending, None).await?;
         }

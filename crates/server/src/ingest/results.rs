@@ -4,10 +4,10 @@ use super::{
     IngestError,
     entries::{Batch, OpenRun},
 };
-use makima_model::{CheckpointMade, CommandId, DaemonId, EventKind, SnapshotId, TaskEventKind, Timestamp};
-use makima_store::{
-    Checkpoint, Command, CommandState, Snapshot, SnapshotType, checkpoints, commands, snapshots,
+use makima_model::{
+    CheckpointMade, CommandId, DaemonId, EventKind, SnapshotId, SnapshotType, TaskEventKind, Timestamp,
 };
+use makima_store::{Checkpoint, Command, CommandState, Snapshot, checkpoints, commands, snapshots};
 use makima_wire::frame::{CommandOutcome, CommandResult};
 use serde_json::json;
 

@@ -1,13 +1,16 @@
 //! Contracts.
 
+pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod phase;
 
-use makima_model as model;
+use crate::app::ContractView;
 use makima_wire as wire;
 
-fn shown(contract: model::Contract) -> wire::Contract {
+fn shown(view: ContractView) -> wire::Contract {
+    let ContractView { contract, totals } = view;
     wire::Contract {
         id: contract.id,
         name: contract.name,
@@ -17,6 +20,11 @@ fn shown(contract: model::Contract) -> wire::Contract {
         agent: contract.agent,
         phase: contract.phase,
         status: contract.status,
+        task_counts: totals.tasks,
+        checkpoint_count: totals.checkpoints,
+        total_tokens: totals.tokens,
+        total_cost: totals.cost,
+        last_activity_at: totals.last_change.max(Some(contract.updated_at)).unwrap_or(contract.updated_at),
         created_at: contract.created_at,
         updated_at: contract.updated_at,
     }

@@ -1,6 +1,7 @@
 //! Tasks.
 
 pub(crate) mod answer;
+pub(crate) mod cancel;
 pub(crate) mod checkpoints;
 pub(crate) mod conversation;
 pub(crate) mod create;
@@ -9,6 +10,8 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod output;
+pub(crate) mod reassign;
+pub(crate) mod snapshots;
 pub(crate) mod stop;
 
 use crate::app::TaskView;
@@ -47,6 +50,7 @@ fn shown(view: TaskView) -> wire::Task {
         },
         pending_question: question,
         created_at: task.created_at,
+        updated_at: task.updated_at,
         started_at: task.started_at,
         completed_at: task.completed_at,
     }

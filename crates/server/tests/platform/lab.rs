@@ -9,7 +9,7 @@ use makima_model::{
     AgentInfo, BranchId, Clock, DaemonId, Entry, Message, MessageId, MessageRole, OwnerId, Record, RunEnd,
     RunId, RunOutcome, Timestamp, TurnEnd, TurnOutcome, Usage,
 };
-use makima_server::{Server, ServerConfig, Settings};
+use makima_server::{Hosts, Server, ServerConfig, Settings};
 use makima_store::{Db, Tx, conversations};
 use makima_testkit::TestDatabase;
 use makima_wire::{
@@ -64,6 +64,8 @@ impl Lab {
             clock: clock.clone(),
             version: "test".to_owned(),
             settings,
+            hosts: Hosts::default(),
+            web: None,
         })
         .await
         .unwrap();
@@ -82,6 +84,8 @@ impl Lab {
             clock: self.clock.clone(),
             version: "test".to_owned(),
             settings: Settings::default(),
+            hosts: Hosts::default(),
+            web: None,
         })
         .await
         .unwrap();

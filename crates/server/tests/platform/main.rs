@@ -4,11 +4,16 @@
 
 mod lab;
 
+mod access;
+mod chats;
+mod contracts;
 mod conversations;
 mod feed;
 mod refusals;
 mod replicas;
 mod runs;
+mod snapshots;
+mod tasks;
 
 /// One test a scenario and engine.
 macro_rules! on_both {

@@ -3,7 +3,8 @@
 use crate::{lab::*, on_both};
 use makima_model::{ContractId, TaskId};
 use makima_wire::{
-    AnswerQuestion, Code, CreateCheckpoint, CreateContract, CreateTask, List,
+    AnswerQuestion, Code, CreateCheckpoint, CreateContract, CreateTask, List, ListContracts, ListTasks,
+    OfContract,
     frame::{Hello, PROTOCOL},
 };
 use serde_json::{Value, json};
@@ -47,11 +48,11 @@ on_both! {
         assert_eq!(code(eve.events(task.id, &all)).await, Code::NotFound);
         assert_eq!(code(eve.checkpoints(task.id, &all)).await, Code::NotFound);
         assert_eq!(code(eve.create_checkpoint(task.id, &CreateCheckpoint::default())).await, Code::NotFound);
-        assert_eq!(code(eve.tasks(Some(contract.id), &all)).await, Code::NotFound);
+        assert_eq!(code(eve.tasks(&ListTasks { contract_id: Some(OfContract::One(contract.id)), ..ListTasks::default() })).await, Code::NotFound);
         let wanted = CreateTask { plan: "x".into(), contract_id: Some(contract.id), ..CreateTask::default() };
         assert_eq!(code(eve.create_task(&wanted)).await, Code::NotFound);
-        assert_eq!(eve.tasks(None, &all).await.unwrap().total_count, 0);
-        assert_eq!(eve.contracts(&all).await.unwrap().total_count, 0);
+        assert_eq!(eve.tasks(&ListTasks::default()).await.unwrap().total_count, 0);
+        assert_eq!(eve.contracts(&ListContracts::default()).await.unwrap().total_count, 0);
         assert_eq!(eve.daemons().await.unwrap().total_count, 0);
         assert!(eve.feed(Some(task.id), None).await.is_err());
     }
@@ -121,14 +122,14 @@ on_both! {
             assert!(error["message"].as_str().is_some_and(|message| message.len() > 10), "{error}");
             assert_eq!(error["requestId"], id);
         }
-        assert_eq!(lab.client.tasks(None, &List::default()).await.unwrap().total_count, 0);
+        assert_eq!(lab.client.tasks(&ListTasks::default()).await.unwrap().total_count, 0);
     }
 
     async fn queries_and_paths_are_read_strictly(engine) {
         let lab = Lab::new(engine).await;
         let first = lab.task("one").await;
         lab.task("two").await;
-        let page = lab.client.tasks(None, &List { limit: Some(1), cursor: None }).await.unwrap();
+        let page = lab.client.tasks(&ListTasks { limit: Some(1), ..ListTasks::default() }).await.unwrap();
         let cursor = page.cursor.unwrap();
         let http = reqwest::Client::new();
         for (status, path) in [
@@ -160,7 +161,7 @@ on_both! {
         }
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let page = lab.client.tasks(None, &List { limit: Some(3), cursor }).await.unwrap();
+            let page = lab.client.tasks(&ListTasks { limit: Some(3), cursor, ..ListTasks::default() }).await.unwrap();
             seen.extend(page.tasks.into_iter().map(|task| task.id));
             cursor = page.cursor;
             lab.task("in between").await;

@@ -7,8 +7,8 @@ use makima_model::{
 };
 use makima_server::Settings;
 use makima_wire::{
-    AnswerQuestion, Code, CreateCheckpoint, CreateContract, CreateTask, List,
-    frame::{Checkpointed, Command, CommandOutcome, CommandResult, Refusal, ToDaemon},
+    AnswerQuestion, Code, CreateCheckpoint, CreateContract, CreateTask, List, ListTasks, OfContract,
+    frame::{Checkpointed, Command, CommandOutcome, CommandResult, Refusal, StartRun, ToDaemon},
 };
 use std::time::Duration;
 
@@ -152,8 +152,9 @@ on_both! {
         assert_eq!((task.repository.as_str(), task.base_branch.as_deref()), ("/srv/project", Some("develop")));
         let start = daemon.start().await;
         assert_eq!((start.contract, start.base_branch.as_deref()), (Some(contract.id), Some("develop")));
-        assert_eq!(lab.client.contract(contract.id).await.unwrap(), contract);
-        let of_contract = lab.client.tasks(Some(contract.id), &List::default()).await.unwrap();
+        let known = lab.client.contract(contract.id).await.unwrap();
+        assert_eq!((known.id, known.name, known.updated_at), (contract.id, contract.name, contract.updated_at));
+        let of_contract = lab.client.tasks(&ListTasks { contract_id: Some(OfContract::One(contract.id)), ..ListTasks::default() }).await.unwrap();
         assert_eq!((of_contract.tasks.len(), of_contract.total_count), (1, 1));
     }
 
@@ -171,7 +172,7 @@ on_both! {
         let error = asking.await.unwrap().unwrap_err();
         assert_eq!(error.code(), Some(Code::RepositoryNotFound));
         assert!(error.to_string().contains("/srv/none is no git repository"));
-        assert_eq!(lab.client.tasks(None, &List::default()).await.unwrap().total_count, 0);
+        assert_eq!(lab.client.tasks(&ListTasks::default()).await.unwrap().total_count, 0);
     }
 
     async fn an_agent_that_no_daemon_has_makes_no_task(engine) {
@@ -186,7 +187,7 @@ on_both! {
         let error = lab.client.create_task(&wanted).await.unwrap_err();
         assert_eq!(error.code(), Some(Code::AgentNotFound));
         assert!(error.to_string().contains("\"gemini\" (there: scripted)"), "{error}");
-        assert_eq!(lab.client.tasks(None, &List::default()).await.unwrap().total_count, 0);
+        assert_eq!(lab.client.tasks(&ListTasks::default()).await.unwrap().total_count, 0);
     }
 
     async fn a_message_to_a_live_run_is_handed_to_it_and_one_that_came_too_late_begins_the_next(engine) {
@@ -334,7 +335,10 @@ on_both! {
         let task = daemon.beside(lab.task("one")).await;
         let (_, Command::StartRun(first)) = daemon.command().await else { panic!("no start") };
         let mut daemon = LabDaemon::connect(&lab, daemon.id, &[]).await;
-        assert_eq!(daemon.start().await, *first);
+        // With another key: the server keeps none that it could tell twice.
+        let again = daemon.start().await;
+        assert_ne!(again.tool_key, first.tool_key);
+        assert_eq!(StartRun { tool_key: None, ..again }, StartRun { tool_key: None, ..*first });
         assert_eq!(lab.client.task(task.id).await.unwrap().status, TaskStatus::Starting);
     }
 

@@ -20,6 +20,9 @@ statements! {
     SET_REASON = "UPDATE tasks SET status_reason = $4, updated_at = $5 WHERE id = $1 AND owner_id = $2 AND status = $3 \
         AND status_reason IS DISTINCT FROM $4";
     SET_WANTED = "UPDATE tasks SET wanted = $3, updated_at = $4 WHERE id = $1 AND owner_id = $2";
+    SET_CANCELLING = "UPDATE tasks SET cancelling = $3, updated_at = $4 WHERE id = $1 AND owner_id = $2";
+    SET_TARGET = "UPDATE tasks SET target_daemon_id = $3, out_of_reach = $4, updated_at = $5 \
+        WHERE id = $1 AND owner_id = $2";
     SET_OUT_OF_REACH = "UPDATE tasks SET out_of_reach = $3 WHERE id = $1 AND owner_id = $2";
     PLACEABLE = tasks!("owner_id = $1 AND status = 'pending' AND wanted ORDER BY created_at, id");
     OWNERS = "SELECT DISTINCT owner_id FROM tasks WHERE status = 'pending' AND wanted ORDER BY owner_id";
@@ -93,6 +96,50 @@ pub async fn set_wanted(
         .await
         .map(affected))
     .act("let a task be placed")?;
+    Ok(())
+}
+
+/// Whether the task shall be cancelled when its run has ended.
+pub async fn set_cancelling(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: TaskId,
+    cancelling: bool,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(SET_CANCELLING)
+        .bind(id.uuid())
+        .bind(owner.uuid())
+        .bind(cancelling)
+        .bind(At(at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act("cancel a task")?;
+    Ok(())
+}
+
+/// The only daemon that the task may run on, `None` for any; and which daemons can't reach its repository.
+pub async fn set_target(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: TaskId,
+    target: Option<DaemonId>,
+    out_of_reach: &[DaemonId],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let act = "give a task to another daemon";
+    let out_of_reach = json_of(&out_of_reach, "out_of_reach").act(act)?;
+    on!(tx, |c| sqlx::query(SET_TARGET)
+        .bind(id.uuid())
+        .bind(owner.uuid())
+        .bind(target.map(DaemonId::uuid))
+        .bind(out_of_reach)
+        .bind(At(at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act(act)?;
     Ok(())
 }
 

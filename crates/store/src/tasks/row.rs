@@ -50,6 +50,8 @@ pub struct Task {
     pub commit_on_finish: bool,
     /// Whether it may be placed while it is pending.
     pub wanted: bool,
+    /// Whether it was cancelled while it ran, and its run has not ended yet.
+    pub cancelling: bool,
     /// Daemons that can't reach its repository.
     pub out_of_reach: Vec<DaemonId>,
     /// The number of its newest run; 0 before the first.
@@ -102,6 +104,7 @@ impl Entity for Task {
             include_uncommitted: cells.flag("include_uncommitted")?,
             commit_on_finish: cells.flag("commit_on_finish")?,
             wanted: cells.flag("wanted")?,
+            cancelling: cells.flag("cancelling")?,
             out_of_reach: cells.json("out_of_reach")?,
             run_number: cells.int("run_number")?,
             conversation: cells.id("conversation_branch_id")?,

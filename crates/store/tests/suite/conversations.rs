@@ -3,10 +3,10 @@
 use crate::lab::{Lab, all, packed, walk};
 use makima_model::{
     BlobRef, Branch, BranchId, BranchReason, CheckpointKind, CheckpointMade, FileAction, FileChange, Message,
-    MessageRole, NativeLine, NotHeld, NotHeldReason, OwnerId, Position, ToolCall,
+    MessageRole, NativeLine, NotHeld, NotHeldReason, OwnerId, Position, SnapshotType, ToolCall,
 };
 use makima_store::{
-    Checkpoint, Engine, Order, Reader, Snapshot, SnapshotType, StoreError, Task, checkpoints,
+    Checkpoint, Engine, Order, Reader, Snapshot, StoreError, Task, checkpoints,
     conversations::{self, PackedMessage},
     native::{self, LineReader, Lines},
     snapshots, tasks,
@@ -401,6 +401,39 @@ on_both_engines! {
         assert_eq!(snapshots::get(&mut tx, other, first.id).await.unwrap(), None);
         assert_eq!(snapshots::latest_of_task(&mut tx, other, task.id).await.unwrap(), None);
         assert_eq!(snapshots::latest_of_task(&mut tx, owner, task.id).await.unwrap(), Some(second));
+    }
+
+    async fn the_snapshots_of_a_task_are_walked_and_counted(lab: Lab) {
+        let (owner, other) = (lab.owner().await, lab.owner().await);
+        let (task, another) = (lab.task(owner).await, lab.task(owner).await);
+        let at = lab.now();
+        let mut made = Vec::new();
+        let mut tx = lab.begin().await;
+        for n in 0..6 {
+            let snapshot = Snapshot {
+                id: lab.clock.new_id(),
+                owner,
+                task: if n == 5 { another.id } else { task.id },
+                checkpoint: None,
+                kind: if n == 2 { SnapshotType::Manual } else { SnapshotType::Auto },
+                position: Position { branch: task.conversation, seq: n },
+                metadata: None,
+                created_at: at,
+            };
+            snapshots::insert(&mut tx, &snapshot).await.unwrap();
+            made.push(snapshot);
+        }
+        tx.commit().await.unwrap();
+        made.pop();
+        for order in [Order::Oldest, Order::Newest] {
+            let walked = walk(order, 2, 5, async |seek| {
+                snapshots::list(&mut lab.read().await, owner, task.id, seek).await.unwrap()
+            });
+            assert_eq!(walked.await, made);
+            made.reverse();
+        }
+        let strangers = snapshots::list(&mut lab.read().await, other, task.id, all()).await.unwrap();
+        assert_eq!((strangers.rows.len(), strangers.total), (0, 0));
     }
 
     async fn a_checkpoint_and_its_snapshot_name_each_other(lab: Lab) {

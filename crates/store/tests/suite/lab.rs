@@ -161,6 +161,7 @@ impl Lab {
             include_uncommitted: false,
             commit_on_finish: true,
             wanted: true,
+            cancelling: false,
             out_of_reach: Vec::new(),
             run_number: 0,
             conversation: self.clock.new_id(),

@@ -1,9 +1,9 @@
-//! Contracts and tasks.
+//! Tasks.
 
-use crate::lab::{Lab, all, walk};
-use makima_model::{ContractStatus, PermissionMode, TaskRole, TaskStatus};
+use crate::lab::{Lab, all};
+use makima_model::{PermissionMode, TaskRole, TaskStatus};
 use makima_store::{
-    Order, Task, contracts, conversations,
+    Task, conversations,
     tasks::{self, Prepared},
 };
 
@@ -21,46 +21,6 @@ async fn becomes(lab: &Lab, task: &Task, from: TaskStatus, to: TaskStatus, reaso
 }
 
 on_both_engines! {
-    async fn a_contract_is_read_back_by_its_owner_alone(lab: Lab) {
-        let (owner, other) = (lab.owner().await, lab.owner().await);
-        let contract = lab.contract(owner).await;
-        let mut tx = lab.read().await;
-        assert_eq!(contracts::get(&mut tx, owner, contract.id).await.unwrap().as_ref(), Some(&contract));
-        assert_eq!(contracts::get(&mut tx, other, contract.id).await.unwrap(), None);
-        assert_eq!(contracts::list(&mut tx, other, None, all()).await.unwrap().rows, []);
-        assert_eq!(contracts::list(&mut tx, owner, None, all()).await.unwrap().rows, [contract]);
-    }
-
-    async fn contracts_are_walked_in_both_orders_and_by_status(lab: Lab) {
-        let (owner, other) = (lab.owner().await, lab.owner().await);
-        lab.contract(other).await;
-        let at = lab.now();
-        let mut made = Vec::new();
-        let mut tx = lab.begin().await;
-        for n in 0..7 {
-            let mut contract = lab.new_contract(owner);
-            // Some of one moment: then the id decides.
-            contract.created_at = if n < 4 { at } else { lab.now() };
-            contract.status = if n % 3 == 0 { ContractStatus::Archived } else { ContractStatus::Active };
-            contracts::insert(&mut tx, &contract).await.unwrap();
-            made.push(contract);
-        }
-        tx.commit().await.unwrap();
-        for order in [Order::Oldest, Order::Newest] {
-            for status in [None, Some(ContractStatus::Archived), Some(ContractStatus::Completed)] {
-                let mut expected: Vec<_> = made.clone();
-                expected.retain(|contract| status.is_none_or(|status| contract.status == status));
-                if order == Order::Newest {
-                    expected.reverse();
-                }
-                let walked = walk(order, 3, expected.len() as i64, async |seek| {
-                    contracts::list(&mut lab.read().await, owner, status, seek).await.unwrap()
-                });
-                assert_eq!(walked.await, expected, "{order:?} {status:?}");
-            }
-        }
-    }
-
     async fn a_walk_gives_each_row_once_while_rows_are_added(lab: Lab) {
         let owner = lab.owner().await;
         let mut expected = Vec::new();

@@ -1,9 +1,11 @@
 //! Appending, rewinding, forking and taking snapshots, against a model that copies everything.
 
 use crate::lab::{Lab, packed};
-use makima_model::{Branch, BranchReason, Message, NativeLine, OwnerId, Position, branch::settle};
+use makima_model::{
+    Branch, BranchReason, Message, NativeLine, OwnerId, Position, SnapshotType, branch::settle,
+};
 use makima_store::{
-    Reader, Snapshot, SnapshotType, Task, conversations,
+    Reader, Snapshot, Task, conversations,
     native::{self, LineReader, Lines},
     snapshots,
 };

@@ -88,6 +88,21 @@ pub struct StartRun {
     pub resume: Option<ResumeFrom>,
     /// What to say first, as one turn.
     pub inputs: Vec<Input>,
+    /// The key with which the agent's own calls are made. It is made when the command is sent, not before: the server keeps
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_key: Option<Secret>,
+}
+
+/// Something that no log may tell.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// Something for a daemon to do.
