@@ -3,15 +3,16 @@ import { RouterProvider } from '@tanstack/react-router'
 import { createRoot } from 'react-dom/client'
 import { Live } from './api/live'
 import { Problem } from './api/problem'
+import { meQuery } from './api/queries'
 import { makeRouter } from './router'
 import './styles/index.css'
 
 const client = new QueryClient({
   queryCache: new QueryCache({
-    onError: error => {
-      // The session is over: the router leads to the sign-in, and from there back.
-      if (Problem.from(error).status === 401) {
-        client.removeQueries({ queryKey: ['me'] })
+    onError: (error, query) => {
+      // The session is over: the router asks who one is, and leads to the sign-in, and from there back.
+      if (Problem.from(error).status === 401 && query.queryKey[0] !== 'me' && client.getQueryData(meQuery.queryKey)) {
+        client.removeQueries({ queryKey: meQuery.queryKey })
         void router.invalidate()
       }
     },

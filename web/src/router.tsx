@@ -5,6 +5,7 @@ import {
   createRouter,
   lazyRouteComponent,
   Outlet,
+  type RouterHistory,
   redirect,
 } from '@tanstack/react-router'
 import type { Live } from './api/live'
@@ -127,10 +128,11 @@ const tree = root.addChildren([
   app.addChildren([home, contract, task.addChildren([taskIndex, conversation, checkpoints])]),
 ])
 
-export function makeRouter(context: Context) {
+export function makeRouter(context: Context, history?: RouterHistory) {
   return createRouter({
     routeTree: tree,
     context,
+    history,
     defaultPreload: 'intent',
     // The queries know how fresh they are.
     defaultPreloadStaleTime: 0,

@@ -7,6 +7,7 @@ import {
   type ContractFilter,
   type ContractPage,
   contractQuery,
+  daemonsQuery,
   type TaskFilter,
   type TaskPage,
   taskQuery,
@@ -98,8 +99,8 @@ export class Live {
           this.#again = undefined
           this.#connect()
         }, AGAIN)
-        // Where the session is over, this leads to the sign-in.
-        void this.#client.invalidateQueries({ queryKey: ['me'] })
+        // Where the session is over, this is refused too, and leads to the sign-in.
+        void this.#client.invalidateQueries({ queryKey: daemonsQuery.queryKey })
       }
     }
     for (const type of FEED_EVENTS) {

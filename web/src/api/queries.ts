@@ -51,7 +51,7 @@ export const tasksQuery = (filter: TaskFilter) =>
               limit: PAGE,
               cursor: pageParam,
               status: filter.status,
-              contract_id: filter.contractId ? [filter.contractId] : filter.loose ? ['none'] : undefined,
+              contract_id: filter.contractId ?? (filter.loose ? 'none' : undefined),
               q: filter.q || undefined,
             },
           },

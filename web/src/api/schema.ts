@@ -8,7 +8,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The contracts, newest first. */
+        /** The contracts, newest first, with what their tasks come to. */
         get: operations["list_contracts"];
         put?: never;
         /**
@@ -37,7 +37,85 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch: operations["patchc"];
+        /**
+         * Changes a contract's name, description or status.
+         * @description What is absent stays as it is. The timeline tells what was before.
+         */
+        patch: operations["change_contract"];
+        trace?: never;
+    };
+    "/api/v1/contracts/{id}/chat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was said about a contract, newest first: the messages of the conversation that goes on. */
+        get: operations["list_contract_chat_messages"];
+        put?: never;
+        /**
+         * Says something about a contract, in the conversation that goes on.
+         * @description The first message begins one, called like the contract. `contextType` is `contract`, or `task` with `contextTaskId`:
+         *     one of the contract's tasks. The message is kept, and told in the timeline. Nobody answers yet.
+         */
+        post: operations["say_in_contract_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contracts/{id}/chat/conversations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The conversations about a contract, newest first. */
+        get: operations["list_contract_chat_conversations"];
+        put?: never;
+        /** Begins a conversation about a contract. It goes on from now instead of the one before, which is kept. */
+        post: operations["create_contract_chat_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contracts/{id}/chat/conversations/{cid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Gives a conversation about a contract another name. */
+        patch: operations["rename_contract_chat_conversation"];
+        trace?: never;
+    };
+    "/api/v1/contracts/{id}/chat/conversations/{cid}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes up a conversation about a contract again: it goes on from now instead of the present one. */
+        post: operations["activate_contract_chat_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/contracts/{id}/phase": {
@@ -49,7 +127,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["phase"];
+        /**
+         * Takes a contract to another phase, forward or back.
+         * @description The timeline tells of it. The phase that it is in already: 409.
+         */
+        post: operations["set_phase"];
         delete?: never;
         options?: never;
         head?: never;
@@ -78,6 +160,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The API keys, oldest first, revoked ones too. The secrets are nowhere. */
+        get: operations["list_keys"];
+        put?: never;
+        /** Makes an API key. `apiKey` is told this once. */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revokes an API key, for good. One that was revoked before stays as it is. */
+        post: operations["revoke_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -85,9 +202,84 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Who asks, as the key or session tells it. */
         get: operations["me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/chat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was said about all tasks, newest first: the messages of the conversation that goes on. */
+        get: operations["list_mesh_chat_messages"];
+        put?: never;
+        /**
+         * Says something about all tasks, in the conversation that goes on.
+         * @description The first message begins one, called `Conversation 1`. `contextType` is `mesh` (all tasks), or `task` with
+         *     `contextTaskId`. The message is kept, and told in the timeline. Nobody answers yet.
+         */
+        post: operations["say_in_mesh_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/chat/conversations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The conversations about all tasks, newest first. */
+        get: operations["list_mesh_chat_conversations"];
+        put?: never;
+        /** Begins a conversation about all tasks. It goes on from now instead of the one before, which is kept. */
+        post: operations["create_mesh_chat_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/chat/conversations/{cid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Gives a conversation about all tasks another name. */
+        patch: operations["rename_mesh_chat_conversation"];
+        trace?: never;
+    };
+    "/api/v1/mesh/chat/conversations/{cid}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes up a conversation about all tasks again: it goes on from now instead of the present one. */
+        post: operations["activate_mesh_chat_conversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -176,7 +368,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["cancel"];
+        /**
+         * Stops a task for good: it is never resumed by itself.
+         * @description A live run is stopped first, with everything kept; where that takes longer than a request waits, the task is
+         *     `cancelled` when its run has ended.
+         */
+        post: operations["cancel_task"];
         delete?: never;
         options?: never;
         head?: never;
@@ -273,6 +470,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mesh/tasks/{id}/reassign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a task that has not started to another daemon.
+         * @description 409 once it has a worktree on a daemon's machine.
+         */
+        post: operations["reassign_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/tasks/{id}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The snapshots of a task's conversation, newest first. */
+        get: operations["list_snapshots"];
+        put?: never;
+        /**
+         * Takes a snapshot of a task's conversation: keeps where it stands now.
+         * @description Nothing is copied, and no daemon is needed. The worktree is not part of it: that is what checkpoints are for.
+         */
+        post: operations["create_snapshot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/tasks/{id}/snapshots/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A snapshot, with the conversation as it was, oldest message first. It is streamed. */
+        get: operations["get_snapshot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/mesh/tasks/{id}/stop": {
         parameters: {
             query?: never;
@@ -303,8 +558,27 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** Signs a browser in with the token of a link, once: the answer sets the session's cookie. */
         post: operations["sign_in"];
+        /** Ends the browser's session. Called with an API key it does nothing: that is revoked, not signed out. */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-in-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a link that signs a browser in, once, within ten minutes. */
+        post: operations["create_sign_in_link"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -371,6 +645,78 @@ export interface components {
          * @description A branch of a conversation.
          */
         BranchId: string;
+        /** @description What to change of a contract; what is absent stays. */
+        ChangeContract: {
+            /** @description The goal: at most 1,000,000 characters. */
+            description?: string | null;
+            /** @description Its name: 1 to 200 characters, none of them a control character. */
+            name?: string | null;
+            status?: components["schemas"]["ContractStatus"] | null;
+        };
+        /**
+         * @description What a message of a chat is about.
+         * @enum {string}
+         */
+        ChatContext: "mesh" | "contract" | "task";
+        /** @description A conversation of a chat. */
+        ChatConversation: {
+            contractId?: components["schemas"]["ContractId"] | null;
+            /** @description When it was begun. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["ChatConversationId"];
+            /** @description Whether it is the one that goes on: exactly one of a chat is. */
+            isActive: boolean;
+            /** @description Its name. */
+            name: string;
+            /** @description When something was last said in it, or it was renamed or taken up again. */
+            updatedAt: components["schemas"]["Timestamp"];
+        };
+        /**
+         * Format: uuid
+         * @description A conversation of a chat.
+         */
+        ChatConversationId: string;
+        /** @description A page of a chat's conversations, newest first. */
+        ChatConversationList: {
+            /** @description The rows. */
+            conversations: components["schemas"]["ChatConversation"][];
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+        };
+        /** @description A message of a chat. */
+        ChatMessage: {
+            /** @description What is said. */
+            content: string;
+            contextTaskId?: components["schemas"]["TaskId"] | null;
+            /** @description What it is about. */
+            contextType: components["schemas"]["ChatContext"];
+            /** @description The conversation that it was said in. */
+            conversationId: components["schemas"]["ChatConversationId"];
+            /** @description When. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["MessageId"];
+            /** @description Who speaks: `user`, who is the owner. */
+            role: components["schemas"]["MessageRole"];
+        };
+        /** @description A page of a chat's messages, newest first. */
+        ChatMessageList: {
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string | null;
+            /** @description The rows. */
+            messages: components["schemas"]["ChatMessage"][];
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+        };
         /** @description A git commit that holds the worktree as it was, and the position in the conversation at that moment. */
         Checkpoint: {
             /** @description The branch that the worktree was on; empty where its HEAD was detached. */
@@ -442,13 +788,17 @@ export interface components {
          * @description What went wrong, as one word that a client can act on.
          * @enum {string}
          */
-        Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "DAEMON_OFFLINE" | "TOO_LARGE" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
+        Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "DAEMON_OFFLINE" | "TOO_LARGE" | "UNKNOWN_HOST" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "RATE_LIMITED" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
         /** @description A goal with a repository and a phase. */
         Contract: {
             /** @description The agent of its tasks; absent: the daemon's default. */
             agent?: string | null;
             /** @description The branch its tasks start from; absent: the repository's own default. */
             baseBranch?: string | null;
+            /**
+             * Format: int64
+             * @description How many checkpoints its tasks have.
+             */
             checkpointCount: number;
             /** @description When it was made. */
             createdAt: components["schemas"]["Timestamp"];
@@ -456,8 +806,8 @@ export interface components {
             description: string;
             /** @description Its id. */
             id: components["schemas"]["ContractId"];
-            /** Format: date-time */
-            lastActivityAt: string;
+            /** @description When it or one of its tasks last changed. */
+            lastActivityAt: components["schemas"]["Timestamp"];
             /** @description Its name. */
             name: string;
             /** @description How far its work has come. */
@@ -466,12 +816,21 @@ export interface components {
             repository: string;
             /** @description Whether it is worked on. */
             status: components["schemas"]["ContractStatus"];
+            /** @description How many of its tasks stand where. A status that none has is absent. */
             taskCounts: {
                 [key: string]: number;
             };
+            /**
+             * Format: double
+             * @description What they cost, in US dollars, as far as the agents tell it.
+             */
             totalCost: number;
+            /**
+             * Format: int64
+             * @description Tokens read and written by all runs of its tasks.
+             */
             totalTokens: number;
-            /** @description When it last changed. */
+            /** @description When it last changed itself. */
             updatedAt: components["schemas"]["Timestamp"];
         };
         /**
@@ -577,6 +936,11 @@ export interface components {
             messageCount: number;
             snapshotId?: components["schemas"]["SnapshotId"] | null;
         };
+        /** @description A conversation to begin. */
+        CreateChatConversation: {
+            /** @description Its name: 1 to 200 characters, none of them a control character; absent: one is made. */
+            name?: string | null;
+        };
         /** @description A checkpoint to make by hand. */
         CreateCheckpoint: {
             /** @description What to call it: at most 10,000 characters; absent: the task's name. */
@@ -594,6 +958,23 @@ export interface components {
             name: string;
             /** @description A local path or a git URL. */
             repository: string;
+        };
+        /** @description A key that was just made. */
+        CreatedKey: components["schemas"]["Key"] & {
+            /** @description The secret: told this once, and kept nowhere. */
+            apiKey: string;
+        };
+        /** @description A key to make. */
+        CreateKey: {
+            /** @description What to call it: 1 to 200 characters, none of them a control character. */
+            name: string;
+        };
+        /** @description A snapshot to take by hand. */
+        CreateSnapshot: {
+            /** @description What to say about it: any object of at most 64 KiB as JSON, nested at most 32 deep. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
         };
         /** @description A task to make. */
         CreateTask: {
@@ -753,15 +1134,47 @@ export interface components {
             /** @description When. */
             timestamp: components["schemas"]["Timestamp"];
         };
+        /** @description An API key. The secret itself is told once, when it is made. */
+        Key: {
+            /** @description When it was made. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["KeyId"];
+            /** @description What it is called. */
+            name: string;
+            /** @description Who acts with it. */
+            principalId: components["schemas"]["PrincipalId"];
+            revokedAt?: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * Format: uuid
+         * @description An API key.
+         */
+        KeyId: string;
+        /** @description The owner's keys, oldest first, revoked ones too. */
+        KeyList: {
+            /** @description The rows. */
+            keys: components["schemas"]["Key"][];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            totalCount: number;
+        };
+        /** @description Who asks. */
         Me: {
-            contractId?: string;
-            ownerId: string;
+            contractId?: components["schemas"]["ContractId"] | null;
+            /** @description Whose things are opened. */
+            ownerId: components["schemas"]["OwnerId"];
+            /** @description Their name. */
             ownerName: string;
-            principalId: string;
+            /** @description Who acts. */
+            principalId: components["schemas"]["PrincipalId"];
+            /** @description Their name. */
             principalName: string;
-            taskId?: string;
-            /** @enum {string} */
-            via: "key" | "session" | "tool";
+            taskId?: components["schemas"]["TaskId"] | null;
+            /** @description What opened the door. */
+            via: components["schemas"]["Via"];
         };
         /**
          * Format: uuid
@@ -786,6 +1199,11 @@ export interface components {
          */
         NotHeldReason: "nested_repository" | "too_large" | "unreadable" | "invalid_name";
         /**
+         * Format: uuid
+         * @description A row of `users` that things belong to: a person or a team.
+         */
+        OwnerId: string;
+        /**
          * @description What an agent may do without asking.
          * @enum {string}
          */
@@ -795,6 +1213,11 @@ export interface components {
          * @enum {string}
          */
         Phase: "research" | "specify" | "plan" | "execute" | "review";
+        /**
+         * Format: uuid
+         * @description Who acts: the row of `users` that a key was made for.
+         */
+        PrincipalId: string;
         /** @description A question of an agent to its owner (settled points, §2). */
         Question: {
             /** @description Answers to choose from, where the agent offers some; any other text is an answer too. */
@@ -820,6 +1243,22 @@ export interface components {
          * @enum {string}
          */
         QuestionKind: "permission" | "question";
+        /** @description Another daemon for a task that has not started. */
+        ReassignTask: {
+            targetDaemonId?: components["schemas"]["DaemonId"] | null;
+        };
+        /** @description Another name for a conversation. */
+        RenameChatConversation: {
+            /** @description 1 to 200 characters, none of them a control character. */
+            name: string;
+        };
+        /** @description Something to say in a chat. */
+        SayInChat: {
+            /** @description What to say: 1 to 1,000,000 characters. */
+            content: string;
+            contextTaskId?: components["schemas"]["TaskId"] | null;
+            contextType?: components["schemas"]["ChatContext"] | null;
+        };
         /** @description A message to a task's agent. */
         SendMessage: {
             /** @description What to say: 1 to 1,000,000 characters. */
@@ -832,11 +1271,73 @@ export interface components {
             /** @description The task. */
             task: components["schemas"]["Task"];
         };
+        /** @description The phase that a contract has come to. */
+        SetPhase: {
+            /** @description Any but the present one, forward or back. */
+            phase: components["schemas"]["Phase"];
+        };
+        /** @description What a link was opened with. */
+        SignIn: {
+            /** @description The link's token. */
+            token: string;
+        };
+        /** @description A link that signs a browser in, once. */
+        SignInLink: {
+            /** @description Until when it does. */
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description What signs in: the part of the address behind `#`. */
+            token: string;
+            /** @description The address to open. */
+            url: string;
+        };
+        /** @description A kept position in a task's conversation. */
+        Snapshot: {
+            checkpointId?: components["schemas"]["CheckpointId"] | null;
+            /** @description When it was taken. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["SnapshotId"];
+            /**
+             * Format: int64
+             * @description How many messages the conversation had.
+             */
+            messageCount: number;
+            /** @description What was said about it when it was taken. */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description What it was taken for. */
+            snapshotType: components["schemas"]["SnapshotType"];
+            /** @description Its task. */
+            taskId: components["schemas"]["TaskId"];
+        };
         /**
          * Format: uuid
          * @description A kept position in a conversation.
          */
         SnapshotId: string;
+        /** @description A page of snapshots, newest first. */
+        SnapshotList: {
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string | null;
+            /** @description The rows. */
+            snapshots: components["schemas"]["Snapshot"][];
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+        };
+        /** @description A snapshot, and the conversation as it was. */
+        SnapshotState: components["schemas"]["Snapshot"] & {
+            /** @description The messages, oldest first. */
+            conversationState: components["schemas"]["ConversationMessage"][];
+        };
+        /**
+         * @description What a snapshot was taken for.
+         * @enum {string}
+         */
+        SnapshotType: "auto" | "manual" | "checkpoint";
         /** @description One agent working in one git worktree on one branch. */
         Task: {
             /** @description The agent; absent until a daemon has chosen its default. */
@@ -901,8 +1402,8 @@ export interface components {
              * @description Tokens read and written by all its runs.
              */
             totalTokens: number;
-            /** Format: date-time */
-            updatedAt: string;
+            /** @description When it last changed: its status, its run, its usage. */
+            updatedAt: components["schemas"]["Timestamp"];
             /** @description Its worktree on the daemon's machine. */
             worktreePath?: string | null;
         };
@@ -991,6 +1492,11 @@ export interface components {
             /** @description The tool. */
             name: string;
         };
+        /**
+         * @description What opened the door.
+         * @enum {string}
+         */
+        Via: "key" | "session" | "tool";
     };
     responses: never;
     parameters: never;
@@ -1007,10 +1513,14 @@ export interface operations {
                 cursor?: string;
                 /** @description How many rows at most: 100 unless told, 1000 at most. */
                 limit?: number;
-                order?: "asc" | "desc";
-                phase?: components["schemas"]["Phase"][];
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /** @description Those that have come to one of these; repeated or with commas. */
+                phase?: ("research" | "specify" | "plan" | "execute" | "review")[];
+                /** @description Those that have this text in their name or description; case doesn't matter. */
                 q?: string;
-                status?: components["schemas"]["ContractStatus"][];
+                /** @description Those that stand in one of these; repeated or with commas. */
+                status?: ("active" | "completed" | "archived")[];
             };
             header?: never;
             path?: never;
@@ -1126,27 +1636,32 @@ export interface operations {
             };
         };
     };
-    patchc: {
+    change_contract: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["schemas"]["ContractId"];
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    description?: string;
-                    name?: string;
-                    status?: components["schemas"]["ContractStatus"];
-                };
+                "application/json": components["schemas"]["ChangeContract"];
             };
         };
         responses: {
-            /** @description x */
+            /** @description It can't be done, and nothing has changed */
             "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1164,25 +1679,294 @@ export interface operations {
             };
         };
     };
-    phase: {
+    list_contract_chat_messages: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessageList"];
+                };
+            };
+        };
+    };
+    say_in_contract_chat: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["schemas"]["ContractId"];
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    phase: components["schemas"]["Phase"];
-                };
+                "application/json": components["schemas"]["SayInChat"];
             };
         };
         responses: {
-            /** @description x */
+            /** @description It can't be done, and nothing has changed */
             "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+        };
+    };
+    list_contract_chat_conversations: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatConversationList"];
+                };
+            };
+        };
+    };
+    create_contract_chat_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateChatConversation"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatConversation"];
+                };
+            };
+        };
+    };
+    rename_contract_chat_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cid: components["schemas"]["ChatConversationId"];
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameChatConversation"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatConversation"];
+                };
+            };
+        };
+    };
+    activate_contract_chat_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cid: components["schemas"]["ChatConversationId"];
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatConversation"];
+                };
+            };
+        };
+    };
+    set_phase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPhase"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1245,6 +2029,123 @@ export interface operations {
             };
         };
     };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKey"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["KeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+        };
+    };
     me: {
         parameters: {
             query?: never;
@@ -1254,8 +2155,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description x */
+            /** @description It can't be done, and nothing has changed */
             "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1269,6 +2179,258 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    list_mesh_chat_messages: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessageList"];
+                };
+            };
+        };
+    };
+    say_in_mesh_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SayInChat"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+        };
+    };
+    list_mesh_chat_conversations: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatConversationList"];
+                };
+            };
+        };
+    };
+    create_mesh_chat_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateChatConversation"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatConversation"];
+                };
+            };
+        };
+    };
+    rename_mesh_chat_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cid: components["schemas"]["ChatConversationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameChatConversation"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatConversation"];
+                };
+            };
+        };
+    };
+    activate_mesh_chat_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cid: components["schemas"]["ChatConversationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatConversation"];
                 };
             };
         };
@@ -1313,16 +2475,22 @@ export interface operations {
     list_tasks: {
         parameters: {
             query?: {
-                agent?: string[];
-                contract_id?: string[];
+                /** @description Those of this agent. */
+                agent?: string;
+                /** @description Those of this contract; `none`: those that stand alone. */
+                contract_id?: string;
                 /** @description Where the page before ended: its `cursor`. */
                 cursor?: string;
-                daemon_id?: string[];
+                /** @description Those whose newest run is on this daemon. */
+                daemon_id?: components["schemas"]["DaemonId"];
                 /** @description How many rows at most: 100 unless told, 1000 at most. */
                 limit?: number;
-                order?: "asc" | "desc";
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /** @description Those that have this text in their name, plan or branch; case doesn't matter. */
                 q?: string;
-                status?: components["schemas"]["TaskStatus"][];
+                /** @description Those that stand in one of these; repeated or with commas. */
+                status?: ("pending" | "starting" | "running" | "waiting" | "completed" | "failed" | "cancelled" | "interrupted")[];
             };
             header?: never;
             path?: never;
@@ -1481,19 +2649,28 @@ export interface operations {
             };
         };
     };
-    cancel: {
+    cancel_task: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["schemas"]["TaskId"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description x */
+            /** @description It can't be done, and nothing has changed */
             "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1518,7 +2695,8 @@ export interface operations {
                 cursor?: string;
                 /** @description How many rows at most: 100 unless told, 1000 at most. */
                 limit?: number;
-                order?: "asc" | "desc";
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
             };
             header?: never;
             path: {
@@ -1645,6 +2823,8 @@ export interface operations {
                 cursor?: string;
                 /** @description How many rows at most: 100 unless told, 1000 at most. */
                 limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
             };
             header?: never;
             path: {
@@ -1732,6 +2912,8 @@ export interface operations {
                 cursor?: string;
                 /** @description How many rows at most: 100 unless told, 1000 at most. */
                 limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
             };
             header?: never;
             path: {
@@ -1765,6 +2947,178 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskEventList"];
+                };
+            };
+        };
+    };
+    reassign_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReassignTask"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+        };
+    };
+    list_snapshots: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotList"];
+                };
+            };
+        };
+    };
+    create_snapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSnapshot"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+        };
+    };
+    get_snapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TaskId"];
+                sid: components["schemas"]["SnapshotId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotState"];
                 };
             };
         };
@@ -1826,14 +3180,21 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    token: string;
-                };
+                "application/json": components["schemas"]["SignIn"];
             };
         };
         responses: {
-            /** @description x */
+            /** @description It can't be done, and nothing has changed */
             "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1860,8 +3221,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description x */
+            /** @description It can't be done, and nothing has changed */
             "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1874,6 +3244,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    create_sign_in_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInLink"];
+                };
             };
         };
     };

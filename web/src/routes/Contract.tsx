@@ -53,7 +53,6 @@ export function ContractPage() {
 
 function Tasks({ id }: { id: string }) {
   const list = useInfiniteQuery(tasksQuery({ contractId: id }))
-  const contract = useQuery(contractQuery(id)).data
   const daemons = useQuery(daemonsQuery).data?.daemons ?? []
   const tasks = list.data?.pages.flatMap(page => page.tasks)
   const waiting = tasks?.filter(task => task.pendingQuestion) ?? []
@@ -65,7 +64,7 @@ function Tasks({ id }: { id: string }) {
           <h2 id="waits" className="mb-1 font-semibold text-15">
             Waits for you <span className="font-normal text-13 text-ink-3">{waiting.length}</span>
           </h2>
-          <Waiting tasks={waiting} contracts={contract ? [contract] : []} />
+          <Waiting tasks={waiting} />
         </section>
       )}
       <section aria-labelledby="tasks" className="mt-4">

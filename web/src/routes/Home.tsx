@@ -95,9 +95,7 @@ function Filter() {
         }}
         className="min-w-0 flex-1 bg-transparent outline-none [&::-webkit-search-cancel-button]:hidden"
       />
-      <span className="text-ink-3">
-        <Kbd>/</Kbd>
-      </span>
+      <Kbd>/</Kbd>
     </label>
   )
 }
@@ -121,7 +119,7 @@ function Section({
         <h2 id={id} className="font-semibold text-15">
           {title}
         </h2>
-        {note && <span className="text-ink-3">{note}</span>}
+        {note !== undefined && <span className="text-ink-3">{note}</span>}
         <span className="flex-1" />
         {aside}
       </div>

@@ -17,7 +17,7 @@ export function SignIn() {
   useWelcomeBack()
   return (
     <Page crumbs={['Sign in']}>
-      <div className="flex max-w-[640px] flex-col gap-3 px-4 py-3">
+      <div className="mx-auto flex max-w-[640px] flex-col gap-3 px-4 pt-[14vh]">
         <h1 className="font-semibold text-20">Sign in</h1>
         {problem && (
           <Trouble what="This link does not sign you in" why={problem.message} requestId={problem.requestId} />

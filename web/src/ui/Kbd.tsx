@@ -1,7 +1,10 @@
-/** A key to press. */
-export function Kbd({ children }: { children: string }) {
+/** A key to press; strong on the primary button. */
+export function Kbd({ children, strong = false }: { children: string; strong?: boolean }) {
+  const tone = strong ? 'border-current' : 'border-line-strong text-ink-3'
   return (
-    <kbd className="inline-block h-4 min-w-4 rounded-2 border border-current px-1 text-center text-[10px]/[14px] opacity-85">
+    <kbd
+      className={`hidden h-4 min-w-4 rounded-[3px] border px-1 text-center font-normal text-[10px]/[14px] sm:inline-block ${tone}`}
+    >
       {children}
     </kbd>
   )

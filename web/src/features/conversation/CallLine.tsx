@@ -39,14 +39,14 @@ interface Props {
   first: boolean
   last: boolean
   worktree?: string | null
-  /** Whether the agent is at it, where no result is there. */
-  working: boolean
+  /** Where no result is there: whether the agent is at it, or asks first. */
+  doing?: 'working' | 'asking'
   open: boolean
   onToggle: () => void
 }
 
 /** A tool call in one line; opened, what it was given and what came of it. */
-export function CallLine({ call, first, last, worktree, working, open, onToggle }: Props) {
+export function CallLine({ call, first, last, worktree, doing, open, onToggle }: Props) {
   const { name, input, result } = call
   const failed = result?.isError ?? false
   const Icon = failed ? CircleX : (ICONS[name] ?? Wrench)
@@ -68,7 +68,7 @@ export function CallLine({ call, first, last, worktree, working, open, onToggle 
         <Icon size={14} aria-hidden className={classes('shrink-0', failed ? 'text-failed' : 'text-ink-2')} />
         <span className="mono min-w-11 shrink-0 font-semibold">{name}</span>
         <span className="mono min-w-0 flex-1 truncate">{gist(name, input, worktree)}</span>
-        <Came call={call} working={working} />
+        <Came call={call} doing={doing} />
         <span className="mono hidden w-13 shrink-0 text-right text-ink-3 sm:inline">
           {ms === undefined || ms < 50 ? '' : duration(ms)}
         </span>
@@ -78,9 +78,10 @@ export function CallLine({ call, first, last, worktree, working, open, onToggle 
   )
 }
 
-function Came({ call: { name, input, result, incomplete }, working }: Pick<Props, 'call' | 'working'>) {
+function Came({ call: { name, input, result, incomplete }, doing }: Pick<Props, 'call' | 'doing'>) {
   if (!result) {
-    if (working) {
+    if (doing === 'asking') return <span className="shrink-0 text-waiting">asks first</span>
+    if (doing === 'working') {
       return (
         <span className="inline-flex shrink-0 items-center gap-1.5 text-running">
           <LoaderCircle size={12} aria-hidden className="motion-safe:animate-spin" />

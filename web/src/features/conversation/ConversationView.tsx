@@ -141,7 +141,7 @@ function RowView({ row, task, open, onToggle }: { row: Row; task: Task; open: bo
           first={row.first}
           last={row.last}
           worktree={task.worktreePath}
-          working={isLive(task.status)}
+          doing={task.pendingQuestion ? 'asking' : isLive(task.status) ? 'working' : undefined}
           open={open}
           onToggle={onToggle}
         />

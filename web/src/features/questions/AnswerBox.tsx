@@ -79,7 +79,7 @@ function Permission({ busy, say }: Answering) {
       }}
     >
       <Button kind="primary" disabled={busy} onClick={allow}>
-        Allow once <Kbd>a</Kbd>
+        Allow once <Kbd strong>a</Kbd>
       </Button>
       <Button type="submit" disabled={busy}>
         Deny <Kbd>d</Kbd>

@@ -9,18 +9,22 @@ import { Ago } from '~/ui/Ago'
 import { Button, buttonLook } from '~/ui/Button'
 import { Trouble } from '~/ui/Trouble'
 
-/** What waits for an answer of the owner. A permission is answered in place; a question where its conversation is. */
-export function Waiting({ tasks, contracts }: { tasks: readonly Task[]; contracts: readonly Contract[] }) {
+/** What waits for an answer of the owner, with the contract of each where contracts are given. A permission is answered in place; a question where its conversation is. */
+export function Waiting({ tasks, contracts }: { tasks: readonly Task[]; contracts?: readonly Contract[] }) {
   return (
     <ol className="border-line-strong border-t bg-surface">
       {tasks.map(task => (
-        <Row key={task.id} task={task} contract={contracts.find(({ id }) => id === task.contractId)} />
+        <Row
+          key={task.id}
+          task={task}
+          of={contracts && (contracts.find(({ id }) => id === task.contractId)?.name ?? 'Loose task')}
+        />
       ))}
     </ol>
   )
 }
 
-function Row({ task, contract }: { task: Task; contract?: Contract }) {
+function Row({ task, of }: { task: Task; of?: string }) {
   const answer = useAnswer()
   const question = task.pendingQuestion
   const problem = answer.error && Problem.from(answer.error)
@@ -45,7 +49,7 @@ function Row({ task, contract }: { task: Task; contract?: Contract }) {
           </p>
         </div>
         <div className="hidden min-w-0 md:block">
-          <p className="truncate">{contract?.name ?? 'Loose task'}</p>
+          <p className="truncate">{of}</p>
           <p className="truncate text-ink-2">{task.agent}</p>
         </div>
         <span className="hidden text-right whitespace-nowrap text-ink-2 sm:block">

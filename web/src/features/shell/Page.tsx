@@ -26,7 +26,7 @@ export function Page({ crumbs, children }: Props) {
       <header className="flex min-w-0 items-center gap-3 border-line border-b bg-surface px-4">
         <a
           href="#content"
-          className="fixed top-1 left-1 z-20 -translate-y-12 rounded-4 bg-raised px-3 py-1 shadow-float focus:translate-y-0"
+          className="fixed top-1 left-1 z-20 rounded-4 bg-raised px-3 py-1 shadow-float not-focus:sr-only"
         >
           Skip to the content
         </a>

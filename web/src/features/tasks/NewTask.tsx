@@ -68,7 +68,7 @@ export function NewTask({ onClose }: { onClose: () => void }) {
         <DialogFoot>
           <Button onClick={onClose}>Close</Button>
           <Button type="submit" kind="primary" disabled={create.isPending || !form.plan.trim()}>
-            {create.isPending ? 'Making the task' : 'Make task'} <Kbd>{`${COMMAND}↵`}</Kbd>
+            {create.isPending ? 'Making the task' : 'Make task'} <Kbd strong>{`${COMMAND}↵`}</Kbd>
           </Button>
         </DialogFoot>
       </form>
@@ -117,13 +117,6 @@ function Where({ contract, form, set }: Part & { contract?: Contract }) {
           <option key={repository} value={repository} />
         ))}
       </datalist>
-      <TextField
-        label="Base branch"
-        hint={`The branch that it starts from; without one, ${contract?.baseBranch ?? 'the repository’s own default'}.`}
-        className="mono"
-        value={form.baseBranch ?? ''}
-        onChange={event => set({ baseBranch: event.target.value })}
-      />
     </>
   )
 }
@@ -133,6 +126,21 @@ function Who({ daemons, contract, form, set }: Part & { daemons: readonly Daemon
   const usual = contract?.agent ?? agents.find(agent => agent.default)?.name
   return (
     <div className="grid grid-cols-1 gap-4 sm:grid-cols-2">
+      <TextField
+        label="Base branch"
+        hint={`Without one, ${contract?.baseBranch ?? 'the repository’s default'}.`}
+        className="mono"
+        value={form.baseBranch ?? ''}
+        onChange={event => set({ baseBranch: event.target.value })}
+      />
+      <Choice label="Daemon" value={form.daemonId ?? ''} onChange={event => set({ daemonId: event.target.value })}>
+        <option value="">The least loaded that can</option>
+        {daemons.map(({ id, name, status }) => (
+          <option key={id} value={id} disabled={status !== 'online'}>
+            {status === 'online' ? name : `${name}, offline`}
+          </option>
+        ))}
+      </Choice>
       <Choice label="Agent" value={form.agent ?? ''} onChange={event => set({ agent: event.target.value })}>
         <option value="">{usual ? `As usual: ${usual}` : 'The daemon’s default'}</option>
         {agents.map(({ name }) => (
@@ -144,18 +152,10 @@ function Who({ daemons, contract, form, set }: Part & { daemons: readonly Daemon
         value={form.permissionMode ?? ''}
         onChange={event => set({ permissionMode: event.target.value as Schemas['PermissionMode'] | '' })}
       >
-        <option value="">What the daemon’s configuration says</option>
+        <option value="">As the daemon says</option>
         <option value="bypass">Do everything</option>
         <option value="acceptEdits">Edit files</option>
         <option value="ask">Only read</option>
-      </Choice>
-      <Choice label="Daemon" value={form.daemonId ?? ''} onChange={event => set({ daemonId: event.target.value })}>
-        <option value="">The least loaded that can</option>
-        {daemons.map(({ id, name, status }) => (
-          <option key={id} value={id} disabled={status !== 'online'}>
-            {status === 'online' ? name : `${name}, offline`}
-          </option>
-        ))}
       </Choice>
     </div>
   )

@@ -34,7 +34,7 @@ export function TaskHeader({ task, daemon }: { task: Task; daemon?: Daemon }) {
             {stop.isPending ? 'Stopping' : 'Stop'}
           </Button>
         )}
-        {task.status !== 'cancelled' && (
+        {task.status !== 'cancelled' && task.status !== 'completed' && (
           <Button
             kind="bare"
             disabled={busy}

@@ -26,7 +26,7 @@ export function TaskTable({
           </Head>
           <Head className="hidden w-[112px] sm:table-cell">Status</Head>
           <Head className="hidden w-[108px] md:table-cell">Daemon</Head>
-          <Head className="hidden w-[232px] lg:table-cell">Branch</Head>
+          <Head className="hidden w-[27%] lg:table-cell">Branch</Head>
           <Head className="hidden w-[92px] md:table-cell" end>
             Checkpoints
           </Head>
