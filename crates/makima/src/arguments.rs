@@ -2,9 +2,11 @@
 
 use crate::{
     commands::{
-        daemon::DaemonArguments, run::RunArguments, run_host::RunHostArguments,
-        scripted_agent::ScriptedAgentArguments, server::ServerArguments, task::TaskCommand, up::UpArguments,
-        user::UserCommand,
+        completions::CompletionsArguments, config::ConfigCommand, contract::ContractCommand,
+        daemon::DaemonArguments, doctor::DoctorArguments, key::KeyCommand, man::ManArguments,
+        open::OpenArguments, reference::ReferenceArguments, run::RunArguments, run_host::RunHostArguments,
+        scripted_agent::ScriptedAgentArguments, server::ServerArguments, status::StatusArguments,
+        task::TaskCommand, up::UpArguments, user::UserCommand,
     },
     config::Config,
     data_folder::DataFolder,
@@ -81,14 +83,29 @@ impl Global {
 pub(crate) enum Command {
     Up(UpArguments),
     Run(RunArguments),
-    /// Speak to the agent of a task
+    Status(StatusArguments),
+    Open(OpenArguments),
+    /// Make tasks, look at them, and speak to their agents
     #[command(subcommand)]
     Task(TaskCommand),
+    /// Make contracts, which tasks belong to, and look at them
+    #[command(subcommand)]
+    Contract(ContractCommand),
+    Doctor(DoctorArguments),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
     Server(ServerArguments),
     Daemon(DaemonArguments),
+    /// Make keys, which open what you own, and revoke them
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Give people access to a server
     #[command(subcommand)]
     User(UserCommand),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
+    Reference(ReferenceArguments),
     RunHost(RunHostArguments),
     ScriptedAgent(ScriptedAgentArguments),
 }

@@ -3,6 +3,9 @@
 //! What a flag or a variable says stands above it; the commands see to that.
 
 mod keys;
+mod public_url;
+
+pub(crate) use public_url::PublicUrl;
 
 use crate::failure::Failure;
 use makima_agents::AgentConfig;
@@ -12,7 +15,7 @@ use std::{
     io,
     net::SocketAddr,
     num::{NonZeroU16, NonZeroU64},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// The name of the file in the data directory.
@@ -35,6 +38,10 @@ pub(crate) struct Config {
 pub(crate) struct ServerConfig {
     /// Where the server listens.
     pub(crate) listen: Option<SocketAddr>,
+    /// The address that people open.
+    pub(crate) public_url: Option<PublicUrl>,
+    /// Names that the server answers to besides.
+    pub(crate) allowed_hosts: Vec<String>,
 }
 
 /// `[database]`
@@ -74,16 +81,41 @@ pub(crate) struct CheckpointConfig {
 impl Config {
     /// The file that was named, else the data directory's, which needn't be there.
     pub(crate) fn load(named: Option<&Path>, data_folder: &Path) -> Result<Self, Failure> {
+        ConfigFile::load(named, data_folder).map(|file| file.config)
+    }
+}
+
+/// The configuration file, as it stands there and as it is understood.
+#[derive(Debug)]
+pub(crate) struct ConfigFile {
+    /// Where it is, or would be.
+    pub(crate) path: PathBuf,
+    /// What stands in it.
+    pub(crate) table: toml::Table,
+    /// What that says.
+    pub(crate) config: Config,
+}
+
+impl ConfigFile {
+    /// The file that was named, else the data directory's, which needn't be there.
+    pub(crate) fn load(named: Option<&Path>, data_folder: &Path) -> Result<Self, Failure> {
         let path = named.map_or_else(|| data_folder.join(FILE), Path::to_owned);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::read(&text, &path),
-            Err(error) if is_absent(&error) && named.is_none() => Ok(Self::default()),
+            Ok(text) => {
+                let (table, config) = Config::read(&text, &path)?;
+                Ok(Self { path, table, config })
+            }
+            Err(error) if is_absent(&error) && named.is_none() => {
+                Ok(Self { path, table: toml::Table::new(), config: Config::default() })
+            }
             Err(error) => Err(Failure::because(format!("could not read {}", path.display()), &error)
                 .hint("--config and MAKIMA_CONFIG name the configuration file")),
         }
     }
+}
 
-    fn read(text: &str, path: &Path) -> Result<Self, Failure> {
+impl Config {
+    fn read(text: &str, path: &Path) -> Result<(toml::Table, Self), Failure> {
         let broken = |error: toml::de::Error| {
             let line = error.span().map(|span| text[..span.start].lines().count().max(1));
             let place = line.map_or_else(String::new, |line| format!(":{line}"));
@@ -94,7 +126,7 @@ impl Config {
             let failure = Failure::usage(format!("{}: there is no key `{}`", path.display(), unknown.key));
             return Err(failure.hint(match unknown.nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("there are: {}", keys::KNOWN.join(", ")),
+                None => format!("there are: {}", keys::known().collect::<Vec<_>>().join(", ")),
             }));
         }
         let mut config: Self = toml::from_str(text).map_err(broken)?;
@@ -104,7 +136,7 @@ impl Config {
                 *scenario = folder.join(&scenario);
             }
         }
-        Ok(config)
+        Ok((table, config))
     }
 
     /// The agents, with the one that needs no configuration.
@@ -128,7 +160,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Config, Failure> {
-        Config::read(text, Path::new("/etc/makima.toml"))
+        Config::read(text, Path::new("/etc/makima.toml")).map(|(_, config)| config)
     }
 
     #[test]
@@ -137,6 +169,8 @@ mod tests {
             r#"
             [server]
             listen = "127.0.0.1:7447"
+            public_url = "https://makima.example.com"
+            allowed_hosts = ["workshop.lan"]
             [database]
             url = "sqlite:/tmp/a.db"
             [daemon]

@@ -8,12 +8,13 @@ mod show;
 use crate::{
     data_folder::DataFolder,
     failure::Failure,
+    pages::all_contracts,
     printer::{Line, Printer},
 };
 use makima_agents::AgentConfig;
 use makima_client::Client;
 use makima_model::{PermissionMode, TaskId};
-use makima_wire::{Contract, CreateContract, CreateTask, List};
+use makima_wire::{Contract, CreateContract, CreateTask};
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -69,18 +70,8 @@ impl Demo {
 
     /// Its contract, if it was made before.
     async fn contract(&self, client: &Client) -> Result<Option<Contract>, Failure> {
-        let mut list = List { limit: Some(1000), cursor: None };
-        loop {
-            let page = client.contracts(&list).await?;
-            let here = |contract: &Contract| Path::new(&contract.repository) == self.repository;
-            if let Some(contract) = page.contracts.into_iter().find(here) {
-                return Ok(Some(contract));
-            }
-            list.cursor = page.cursor;
-            if list.cursor.is_none() {
-                return Ok(None);
-            }
-        }
+        let here = |contract: &Contract| Path::new(&contract.repository) == self.repository;
+        Ok(all_contracts(client).await?.into_iter().find(here))
     }
 
     /// Makes the contract and its tasks, which start at once.

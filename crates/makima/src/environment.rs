@@ -19,6 +19,12 @@ pub(crate) fn text(name: &str) -> Option<String> {
     variable(name)?.into_string().ok()
 }
 
+/// A variable that is set to some text, or to nothing.
+#[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+pub(crate) fn text_or_empty(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
+}
+
 /// All variables: what git and the agents' environments are made of.
 #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
 pub(crate) fn all() -> Vec<(OsString, OsString)> {
@@ -52,6 +58,11 @@ pub(crate) fn program_name() -> String {
         Some(found) if same(&found) => name.display().to_string(),
         _ => program.display().to_string(),
     }
+}
+
+/// Whether there is a desktop that could show a page.
+pub(crate) fn has_desktop() -> bool {
+    variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some()
 }
 
 /// The name of whoever is logged in.

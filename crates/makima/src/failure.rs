@@ -36,12 +36,14 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do, in one line.
     pub(crate) hint: Option<String>,
+    /// The server that was not understood, or did not understand: it may be of another version.
+    pub(crate) misunderstood: Option<String>,
 }
 
 impl Failure {
     /// A failure that isn't one of the special kinds.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: message.into(), hint: None }
+        Self { exit: Exit::Failed, message: message.into(), hint: None, misunderstood: None }
     }
 
     /// The command was wrong.
@@ -108,7 +110,15 @@ impl From<ClientError> for Failure {
             ClientError::Unreachable { .. } => error.to_string(),
             other => chain(other),
         };
-        Self { exit, message, hint: hint.map(str::to_owned) }
+        let misunderstood = match &error {
+            ClientError::NotMakima { url, .. } | ClientError::Strange { url, .. } => Some(url.clone()),
+            // What an older server doesn't know yet, or a newer one no longer.
+            ClientError::Refused { url, status, .. } => {
+                matches!(status.as_u16(), 400 | 404 | 405 | 422).then(|| url.clone())
+            }
+            ClientError::Unreachable { .. } => None,
+        };
+        Self { exit, message, hint: hint.map(str::to_owned), misunderstood }
     }
 }
 

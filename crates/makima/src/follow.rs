@@ -10,10 +10,11 @@ mod story_tests;
 mod summary;
 mod tool;
 
-pub(crate) use ask::{answer_of, question_lines};
+pub(crate) use ask::{answer_of, how_to_answer, question_lines};
 pub(crate) use heard::Heard;
 pub(crate) use keyboard::Keyboard;
 pub(crate) use story::{Piece, Story};
+pub(crate) use summary::outcome;
 
 use crate::{
     failure::{Exit, Failure},
@@ -53,6 +54,8 @@ pub(crate) struct Follower<'a> {
     asked: Option<QuestionId>,
     /// Whether the owner has asked for the stop.
     stopping: bool,
+    /// Whether one only looks: Ctrl-C ends the looking, and questions are another terminal's.
+    looking: bool,
 }
 
 /// The end, for programs.
@@ -83,18 +86,28 @@ impl<'a> Follower<'a> {
         story: Story,
     ) -> Self {
         let keyboard = Keyboard::of(printer);
-        Self {
-            client,
-            printer,
-            keyboard,
-            interrupts,
-            program,
-            task,
-            story,
-            after: None,
-            asked: None,
-            stopping: false,
-        }
+        Self { keyboard, looking: false, ..Self::looking(client, printer, interrupts, program, task, story) }
+    }
+
+    /// The same for somebody who only looks: Ctrl-C ends the looking, and questions are another terminal's.
+    pub(crate) fn looking(
+        client: &'a Client,
+        printer: &'a Printer,
+        interrupts: Signal,
+        program: String,
+        task: TaskId,
+        story: Story,
+    ) -> Self {
+        let (after, asked) = (None, None);
+        let keyboard = Keyboard::none();
+        let (stopping, looking) = (false, true);
+        Self { client, printer, keyboard, interrupts, program, task, story, after, asked, stopping, looking }
+    }
+
+    /// Opens the feed from after the event `seen`.
+    pub(crate) async fn open_after(&mut self, seen: i64) -> Result<Feed, Failure> {
+        self.after = Some(seen);
+        self.open(false).await
     }
 
     /// Opens the feed: from the task's first event, or from now on.
@@ -113,7 +126,10 @@ impl<'a> Follower<'a> {
 
     /// Follows until the task is over; answers what to exit with.
     pub(crate) async fn follow(mut self, feed: Feed) -> Result<Exit, Failure> {
-        let task = self.until_over(feed).await?;
+        let Some(task) = self.until_over(feed).await? else {
+            self.printer.close();
+            return Ok(Exit::Done);
+        };
         let left = self.story.end();
         self.print(left);
         let files = match self.files_changed().await {
@@ -129,10 +145,27 @@ impl<'a> Follower<'a> {
         if self.stopping && task.status == TaskStatus::Interrupted {
             self.printer.note("everything is kept: the conversation, the branch, every checkpoint");
         }
-        Ok(if task.status == TaskStatus::Completed { Exit::Done } else { Exit::Failed })
+        // Who only looks has seen what there is to see, whatever came of it.
+        let is_done = self.looking || task.status == TaskStatus::Completed;
+        Ok(if is_done { Exit::Done } else { Exit::Failed })
     }
 
-    async fn until_over(&mut self, mut feed: Feed) -> Result<Task, Failure> {
+    /// Follows until the task is over, and tells nothing of its end.
+    pub(crate) async fn wait(mut self, feed: Feed) -> Result<(), Failure> {
+        self.until_over(feed).await.map(drop)
+    }
+
+    /// The task in the end; `None` where one left before.
+    async fn until_over(&mut self, mut feed: Feed) -> Result<Option<Task>, Failure> {
+        // What is recorded was read before the feed was opened: the end may lie in between, and be told nowhere.
+        if self.looking {
+            let task = self.client.task(self.task).await?;
+            self.look(&task);
+            if task.status.is_over() {
+                self.hear_the_rest(&mut feed).await;
+                return Ok(Some(task));
+            }
+        }
         let mut stop: Stopping = Box::pin(pending());
         loop {
             let heard = tokio::select! {
@@ -142,6 +175,9 @@ impl<'a> Follower<'a> {
                     Some(Err(_)) | None => Ok(Next::Reconnect),
                 },
                 _ = self.interrupts.recv() => {
+                    if self.looking {
+                        return Ok(None);
+                    }
                     if self.stopping {
                         return Err(self.left());
                     }
@@ -167,7 +203,7 @@ impl<'a> Follower<'a> {
             };
             match heard {
                 Ok(Next::Listen) => {}
-                Ok(Next::End(task)) => return Ok(*task),
+                Ok(Next::End(task)) => return Ok(Some(*task)),
                 Err(error) if !is_away(&error) => return Err(error.into()),
                 Ok(Next::Reconnect) | Err(_) => {
                     let task;
@@ -176,7 +212,7 @@ impl<'a> Follower<'a> {
                     // What happened meanwhile may have been the end: then the feed tells it at once.
                     if task.status.is_over() {
                         self.hear_the_rest(&mut feed).await;
-                        return Ok(task);
+                        return Ok(Some(task));
                     }
                 }
             }
@@ -220,13 +256,7 @@ impl<'a> Follower<'a> {
     }
 
     fn print(&self, pieces: Vec<Piece>) {
-        for piece in pieces {
-            match piece {
-                Piece::Line(line) => self.printer.line(line),
-                Piece::Text(style, text) => self.printer.stream(style, &text),
-                Piece::Close => self.printer.close(),
-            }
-        }
+        pieces.into_iter().for_each(|piece| piece.print(self.printer));
     }
 
     /// Takes note of where the task stands, and asks what its agent wants to know.
@@ -335,7 +365,7 @@ impl<'a> Follower<'a> {
 
     async fn files_changed(&self) -> Result<Vec<FileChange>, ClientError> {
         let mut checkpoints = Vec::new();
-        let mut list = List { limit: Some(1000), cursor: None };
+        let mut list = List { limit: Some(1000), ..List::default() };
         loop {
             let page = self.client.checkpoints(self.task, &list).await?;
             checkpoints.extend(page.checkpoints);

@@ -3,12 +3,20 @@
 //! What is printed is made of [lines](Line), whose styles are ours and whose text may be anybody's: every text is
 //! [cleaned](clean) on its way out, so that no escape sequence of an agent reaches the terminal.
 
+mod ago;
 mod clean;
 mod line;
+mod pager;
 pub(crate) mod screen;
+mod table;
+mod width;
 
+pub(crate) use ago::ago;
 pub(crate) use clean::{clean, fold, one_line};
 pub(crate) use line::{Line, Style};
+pub(crate) use table::Table;
+
+use pager::Pager;
 use screen::Screen;
 
 use crate::failure::Failure;
@@ -26,12 +34,20 @@ pub(crate) struct Printer {
     err: Screen,
     /// Whether text stands on the last line of standard output.
     open: Mutex<bool>,
+    /// Who shows it, where a pager does.
+    pager: Mutex<Option<Pager>>,
 }
 
 impl Printer {
     /// For people, or, with `json`, for programs.
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, out: Screen::of(io::stdout()), err: Screen::of(io::stderr()), open: Mutex::new(false) }
+        Self {
+            json,
+            out: Screen::of(io::stdout()),
+            err: Screen::of(io::stderr()),
+            open: Mutex::new(false),
+            pager: Mutex::new(None),
+        }
     }
 
     /// Whether programs read what is printed.
@@ -44,6 +60,34 @@ impl Printer {
         self.out.terminal
     }
 
+    /// Shows what is printed from now on page by page, where a person looks at it. Ctrl-C is the pager's from then on.
+    pub(crate) fn page(&self) {
+        if self.json || !self.out.terminal {
+            return;
+        }
+        // Without a listener it would end us, and leave the pager alone with the terminal.
+        let listens = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).is_ok();
+        let mut pager = self.pager.lock().unwrap_or_else(PoisonError::into_inner);
+        if listens && pager.is_none() {
+            *pager = Pager::start();
+        }
+    }
+
+    /// Waits until all that was printed was looked at.
+    pub(crate) fn end(&self) {
+        self.close();
+        if let Some(pager) = self.pager.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            pager.end();
+        }
+    }
+
+    /// A table of what was asked for. With `--json` nothing.
+    pub(crate) fn table(&self, table: &Table) {
+        for line in table.lines(&self.out) {
+            self.line(line);
+        }
+    }
+
     /// A line of what was asked for. With `--json` nothing.
     pub(crate) fn line(&self, line: impl Into<Line>) {
         if self.json {
@@ -52,7 +96,12 @@ impl Printer {
         let text = line.into().render(&self.out);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = if std::mem::take(&mut *open) { "\n" } else { "" };
-        write(io::stdout(), &format!("{begin}{text}\n"));
+        self.put(&format!("{begin}{text}\n"));
+    }
+
+    /// A text of our own that a program reads: as it is, with `--json` too.
+    pub(crate) fn script(&self, text: &str) {
+        self.put(text);
     }
 
     /// A piece of text that goes on where the last one ended. With `--json` nothing.
@@ -63,7 +112,7 @@ impl Printer {
         let text = clean(text);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         *open = !text.ends_with('\n');
-        write(io::stdout(), &self.out.styled(style, &text));
+        self.put(&self.out.styled(style, &text));
     }
 
     /// The one document of a command. Without `--json` nothing.
@@ -72,14 +121,15 @@ impl Printer {
             return;
         }
         if let Ok(text) = serde_json::to_string(document) {
-            write(io::stdout(), &(clean::json(&text) + "\n"));
+            self.put(&(clean::json(&text) + "\n"));
         }
     }
 
     /// Something to know beside what was asked for: on standard error, with `--json` too.
     pub(crate) fn note(&self, line: impl Into<Line>) {
         let text = line.into().render(&self.err);
-        self.close();
+        // What is noted while a pager shows something else comes after it.
+        self.end();
         write(io::stderr(), &format!("{text}\n"));
     }
 
@@ -96,11 +146,18 @@ impl Printer {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
     }
 
+    fn put(&self, text: &str) {
+        match &mut *self.pager.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(pager) => pager.write(text),
+            None => write(io::stdout(), text),
+        }
+    }
+
     /// Ends the line of text that is open.
     pub(crate) fn close(&self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::take(&mut *open) {
-            write(io::stdout(), "\n");
+            self.put("\n");
         }
     }
 }

@@ -2,17 +2,18 @@
 
 use crate::{
     arguments::Global,
-    config::Config,
+    config::{Config, PublicUrl},
     connection::DEFAULT_LISTEN,
     data_folder::DataFolder,
     environment,
     failure::{Failure, chain},
     printer::{Line, Style},
 };
+use bytes::Bytes;
 use makima_agents::AgentConfig;
 use makima_daemon::{CheckpointRules, Daemon, DaemonConfig};
 use makima_model::Clock;
-use makima_server::{Server, ServerConfig, ServerError, Settings};
+use makima_server::{Asset, Hosts, Server, ServerConfig, ServerError, Settings};
 use makima_store::Db;
 use std::{
     collections::BTreeMap,
@@ -32,6 +33,12 @@ pub(crate) struct ServerOptions {
     /// Where to listen; port 0 picks a free one [default: 127.0.0.1:7447]
     #[arg(long, env = "MAKIMA_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// The address that people open, where it isn't the one to listen at: behind a proxy
+    #[arg(long, env = "MAKIMA_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<PublicUrl>,
+    /// Names that the server answers to, besides addresses in digits, localhost and the public one; with commas
+    #[arg(long, env = "MAKIMA_ALLOWED_HOSTS", value_name = "HOSTS", value_delimiter = ',')]
+    allowed_hosts: Option<Vec<String>>,
     /// The database: `sqlite:<file>` or `postgres://…`; without it, a SQLite file in the data directory
     #[arg(long, env = "MAKIMA_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
@@ -65,6 +72,11 @@ pub(crate) async fn start_server(
         blobs: data.blobs(),
         clock: Clock::system(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        hosts: Hosts {
+            public_url: options.public_url.clone().or(config.server.public_url.clone()).map(PublicUrl::uri),
+            allowed: options.allowed_hosts.clone().unwrap_or_else(|| config.server.allowed_hosts.clone()),
+        },
+        web: Some(web_asset),
         settings: Settings { heartbeat: Duration::from_secs(heartbeat(config)), ..Settings::default() },
     };
     Server::start(server).await.map_err(|error| {
@@ -76,6 +88,12 @@ pub(crate) async fn start_server(
         };
         Failure { hint: hint.map(str::to_owned), ..Failure::new(chain(&error)) }
     })
+}
+
+/// A file of the web UI.
+fn web_asset(path: &str) -> Option<Asset> {
+    let makima_web::Asset { bytes, content_type, is_immutable } = makima_web::asset(path)?;
+    Some(Asset { bytes: Bytes::from_static(bytes), content_type: content_type.to_owned(), is_immutable })
 }
 
 fn heartbeat(config: &Config) -> u64 {

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "makima-model",
             "makima-server",
             "makima-store",
+            "makima-web",
             "makima-wire",
         ],
     ),

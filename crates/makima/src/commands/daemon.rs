@@ -1,12 +1,14 @@
 //! `makima daemon`
 
+pub(crate) mod list;
+
 use crate::{
     arguments::Global,
     failure::{Exit, Failure},
     printer::{Line, Printer, Style},
     standing::{DaemonOptions, Ending, Signals, connected, prepare, start_daemon, without_agent},
 };
-use clap::Args;
+use clap::{Args, Subcommand};
 use makima_client::{Client, ClientError};
 use makima_daemon::Daemon;
 use serde::Serialize;
@@ -16,16 +18,35 @@ use std::num::NonZeroU16;
 ///
 /// Ctrl-C stops all agents in good order; SIGTERM leaves them working, and the next `makima daemon` takes them up again.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Example:
-  MAKIMA_API_KEY=mk_… makima daemon --server-url https://makima.example.com --max-concurrent-tasks 8")]
+  MAKIMA_API_KEY=mk_… makima daemon --server-url https://makima.example.com --max-concurrent-tasks 8
+  makima daemon list"
+)]
 pub(crate) struct DaemonArguments {
-    /// The server's address
-    #[arg(long, env = "MAKIMA_API_URL", value_name = "URL")]
-    server_url: Option<String>,
+    #[command(subcommand)]
+    command: Option<DaemonCommand>,
+    #[command(flatten)]
+    options: DaemonFlags,
     /// The key of the owner whose tasks it runs; better given by the variable, which others can't see
     #[arg(long, env = "MAKIMA_API_KEY", value_name = "KEY", hide_env_values = true)]
     api_key: Option<String>,
+}
+
+/// What can be done with daemons, besides being one.
+#[derive(Debug, Subcommand)]
+enum DaemonCommand {
+    List(list::ListArguments),
+}
+
+/// What a daemon is told by flags and variables.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DaemonFlags {
+    /// The server's address
+    #[arg(long, env = "MAKIMA_API_URL", value_name = "URL")]
+    server_url: Option<String>,
     /// What to call it; without it, the machine's name
     #[arg(long, env = "MAKIMA_DAEMON_NAME", value_name = "NAME")]
     name: Option<String>,
@@ -46,8 +67,12 @@ pub(crate) async fn daemon(
     arguments: DaemonArguments,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
+    if let Some(DaemonCommand::List(arguments)) = arguments.command {
+        return list::list(global, arguments, printer).await;
+    }
     let (data, config, mut signals) = prepare(global)?;
-    let server_url = arguments.server_url.or(config.daemon.server_url.clone()).ok_or_else(|| {
+    let flags = arguments.options;
+    let server_url = flags.server_url.or(config.daemon.server_url.clone()).ok_or_else(|| {
         Failure::usage("which server shall the daemon work for?").hint(
             "name it with --server-url, MAKIMA_API_URL, or server_url below [daemon] of the configuration",
         )
@@ -65,8 +90,8 @@ pub(crate) async fn daemon(
     let options = DaemonOptions {
         server_url: server_url.clone(),
         api_key,
-        name: arguments.name,
-        max_concurrent_tasks: arguments.max_concurrent_tasks,
+        name: flags.name,
+        max_concurrent_tasks: flags.max_concurrent_tasks,
         agents: config.agents(),
     };
     let daemon = start_daemon(options, &config, &data).await?;

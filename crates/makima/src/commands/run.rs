@@ -3,16 +3,14 @@
 use crate::{
     arguments::Global,
     connection::ServerChoice,
-    environment,
-    failure::{Exit, Failure, chain},
+    failure::{Exit, Failure},
     follow::{Follower, Story, interrupts, unless_left},
+    here::Here,
     printer::{Line, Printer, Style},
 };
 use clap::Args;
-use makima_git::{Environment, Git, Source, SourceError};
 use makima_model::PermissionMode;
 use makima_wire::CreateTask;
-use std::path::PathBuf;
 
 /// Let an agent work on the repository you are in, and watch it
 ///
@@ -49,32 +47,22 @@ pub(crate) struct RunArguments {
     server: ServerChoice,
 }
 
-/// The repository that one is in.
-struct Here {
-    top: PathBuf,
-    branch: Option<String>,
-    uncommitted: usize,
-}
-
 /// Makes a task of the repository that one is in, and follows it.
 pub(crate) async fn run(
     global: &Global,
     arguments: RunArguments,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    let here = here().await?;
+    let here = Here::find().await?;
+    let (repository, uncommitted) = (here.repository()?, here.uncommitted().await?);
     let data = global.data()?;
     let client = arguments.server.client(&data)?;
-    let repository = here
-        .top
-        .to_str()
-        .ok_or_else(|| Failure::usage(format!("the path {} is not UTF-8", here.top.display())))?;
     let task = CreateTask {
         name: arguments.name,
         plan: arguments.plan,
         agent: arguments.agent,
         permission_mode: arguments.permission_mode,
-        repository: Some(repository.to_owned()),
+        repository: Some(repository),
         base_branch: arguments.base_branch.or(here.branch),
         include_uncommitted: arguments.include_uncommitted,
         ..CreateTask::default()
@@ -87,10 +75,10 @@ pub(crate) async fn run(
             .then(Style::Faint, " on branch ")
             .plain(task.branch_name.clone()),
     );
-    if here.uncommitted > 0 && !arguments.include_uncommitted {
+    if uncommitted > 0 && !arguments.include_uncommitted {
         printer.note(Line::styled(Style::Warn, format!(
             "{} with uncommitted changes: not included; stop this with Ctrl-C and give --include-uncommitted to include them",
-            if here.uncommitted == 1 { "1 file".to_owned() } else { format!("{} files", here.uncommitted) }
+            if uncommitted == 1 { "1 file".to_owned() } else { format!("{} files", uncommitted) }
         )));
     }
     if let Some(reason) = &task.status_reason {
@@ -100,29 +88,4 @@ pub(crate) async fn run(
     let mut follower = Follower::new(&client, printer, interrupts, global.program(&data), task.id, story);
     let feed = follower.open(true).await?;
     follower.follow(feed).await
-}
-
-async fn here() -> Result<Here, Failure> {
-    let folder = environment::working_folder()
-        .map_err(|error| Failure::because("the folder that you are in can't be read", &error))?;
-    let git = Git::find(Environment::pick(environment::all()))
-        .await
-        .map_err(|error| Failure::new(chain(&error)))?;
-    let inspection =
-        git.inspect(&Source::Local(folder.clone()), None).await.map_err(|error| match &error {
-            SourceError::NotARepository { source, .. } if !source.is_dubious_ownership() => Failure::usage(
-                format!("{} is not in a git repository", folder.display()),
-            )
-            .hint("go to the repository that the agent shall work on, or make one here with `git init`"),
-            _ => Failure::new(chain(&error)),
-        })?;
-    let worktree = inspection.local.and_then(|local| local.worktree);
-    let top = worktree.ok_or_else(|| {
-        Failure::usage(format!("{} is in a git repository without a working copy", folder.display()))
-            .hint("go to a clone of it")
-    })?;
-    let uncommitted = git.uncommitted(&top).await.map_err(|error| Failure::new(chain(&error)))?;
-    // A branch without a commit is none to start from.
-    let branch = inspection.head_branch.filter(|_| inspection.head_commit.is_some());
-    Ok(Here { top, branch, uncommitted: uncommitted.changed + uncommitted.untracked })
 }

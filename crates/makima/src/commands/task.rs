@@ -1,7 +1,15 @@
 //! `makima task`
 
 mod answer;
+mod cancel;
+mod checkpoint;
+mod checkpoints;
+mod create;
+mod list;
+mod logs;
 mod send;
+mod show;
+mod stop;
 
 use crate::{
     arguments::Global,
@@ -13,14 +21,30 @@ use clap::Subcommand;
 /// What can be done with a task.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TaskCommand {
+    Create(create::CreateArguments),
+    List(list::ListArguments),
+    Show(show::ShowArguments),
+    Logs(logs::LogsArguments),
+    Stop(stop::StopArguments),
+    Cancel(cancel::CancelArguments),
     Send(send::SendArguments),
     Answer(answer::AnswerArguments),
+    Checkpoint(checkpoint::CheckpointArguments),
+    Checkpoints(checkpoints::CheckpointsArguments),
 }
 
 /// Does it.
 pub(crate) async fn task(global: &Global, command: TaskCommand, printer: &Printer) -> Result<Exit, Failure> {
     match command {
+        TaskCommand::Create(arguments) => create::create(global, arguments, printer).await,
+        TaskCommand::List(arguments) => list::list(global, arguments, printer).await,
+        TaskCommand::Show(arguments) => show::show(global, arguments, printer).await,
+        TaskCommand::Logs(arguments) => logs::logs(global, arguments, printer).await,
+        TaskCommand::Stop(arguments) => stop::stop(global, arguments, printer).await,
+        TaskCommand::Cancel(arguments) => cancel::cancel(global, arguments, printer).await,
         TaskCommand::Send(arguments) => send::send(global, arguments, printer).await,
         TaskCommand::Answer(arguments) => answer::answer(global, arguments, printer).await,
+        TaskCommand::Checkpoint(arguments) => checkpoint::checkpoint(global, arguments, printer).await,
+        TaskCommand::Checkpoints(arguments) => checkpoints::checkpoints(global, arguments, printer).await,
     }
 }

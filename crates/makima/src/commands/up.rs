@@ -49,6 +49,7 @@ struct Ready<'a> {
     url: &'a str,
     api_key: &'a str,
     owner_id: OwnerId,
+    web_url: &'a str,
 }
 
 /// All that stands while the command runs.
@@ -66,8 +67,11 @@ pub(crate) async fn up(global: &Global, arguments: UpArguments, printer: &Printe
     let Standing { server, daemon, demo, credentials, _locks } =
         signals.unless_ended(start(&arguments, &config, &data)).await?;
     let Credentials { url, api_key, owner_id } = &credentials;
-    printer.document(&Ready { url, api_key, owner_id: *owner_id });
+    let client = Client::new(url, Some(api_key.clone()))?;
+    let link = client.create_sign_in_link().await?;
+    printer.document(&Ready { url, api_key, owner_id: *owner_id, web_url: &link.url });
     printer.line(Line::from("Makima is ready at ").then(Style::Strong, url));
+    printer.line(Line::styled(Style::Faint, "In a browser, signed in once: ").then(Style::Accent, link.url));
 
     // For another terminal, which knows nothing of the variables of this one.
     let program = data.call(&environment::program_name());
@@ -81,7 +85,6 @@ pub(crate) async fn up(global: &Global, arguments: UpArguments, printer: &Printe
             signals.next().await
         }
         Some(demo) => {
-            let client = Client::new(url, Some(api_key.clone()))?;
             tokio::select! {
                 ending = signals.next() => ending,
                 failure = demo.show(&client, printer, &program, without_agent(&daemon)) => {
@@ -146,7 +149,7 @@ async fn credentials(server: &Server, url: &str, data: &DataFolder) -> Result<Cr
 
 async fn make_key(app: &App) -> Result<(OwnerId, String), ApiError> {
     match app.owners().await?.first() {
-        Some((owner, _)) => Ok((*owner, app.create_key(*owner, "makima up").await?)),
+        Some((owner, _)) => Ok((*owner, app.create_key(*owner, "makima up").await?.1)),
         None => {
             let user = app.create_user(&environment::login_name()).await?;
             Ok((user.id, user.api_key))

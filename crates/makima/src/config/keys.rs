@@ -1,23 +1,12 @@
 //! The keys that a configuration file may have.
 
+use crate::settings::SETTINGS;
 use toml::{Table, Value};
 
 /// Every key; `*` stands for any name.
-pub(super) const KNOWN: &[&str] = &[
-    "server.listen",
-    "database.url",
-    "daemon.name",
-    "daemon.server_url",
-    "daemon.max_concurrent_tasks",
-    "daemon.heartbeat_seconds",
-    "daemon.trusted_repositories",
-    "checkpoint.max_file_bytes",
-    "checkpoint.include",
-    "agents.*.command",
-    "agents.*.env",
-    "agents.*.permission_mode",
-    "agents.*.scenario",
-];
+pub(super) fn known() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().filter(|setting| setting.in_file).map(|setting| setting.name)
+}
 
 /// A key that there isn't.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,8 +28,7 @@ pub(super) fn unknown(table: &Table) -> Option<Unknown> {
 fn look(table: &Table, path: &mut Vec<String>, found: &mut Vec<Unknown>) {
     for (name, value) in table {
         path.push(name.clone());
-        let known: Vec<Vec<&str>> = KNOWN
-            .iter()
+        let known: Vec<Vec<&str>> = known()
             .map(|key| key.split('.').collect::<Vec<_>>())
             .filter(|key| key.len() >= path.len() && is_begun_by(key, path))
             .collect();
@@ -63,7 +51,7 @@ fn is_begun_by(key: &[&str], path: &[String]) -> bool {
 /// The known key of the same parents whose last part resembles that of `path` the most.
 fn nearest(path: &[String]) -> Option<String> {
     let (last, parents) = path.split_last()?;
-    let candidates = KNOWN.iter().filter_map(|key| {
+    let candidates = known().filter_map(|key| {
         let key: Vec<&str> = key.split('.').collect();
         is_begun_by(&key, parents).then(|| key.get(parents.len()).copied()).flatten()
     });

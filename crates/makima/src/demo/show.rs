@@ -10,7 +10,7 @@ use crate::{
 use futures::StreamExt;
 use makima_client::Client;
 use makima_model::{TaskEventKind, TaskId, TaskStatus};
-use makima_wire::{List, Task, TaskEvent};
+use makima_wire::{ListTasks, OfContract, Task, TaskEvent};
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 /// Tells until something goes wrong.
@@ -74,7 +74,9 @@ impl Telling<'_> {
                 }
             }
             Some(contract) => {
-                let page = self.client.tasks(Some(contract.id), &List::default()).await?;
+                let of_contract =
+                    ListTasks { contract_id: Some(OfContract::One(contract.id)), ..ListTasks::default() };
+                let page = self.client.tasks(&of_contract).await?;
                 self.tasks = page.tasks.into_iter().map(|task| (task.id, task)).collect();
                 self.printer.line("The demonstration was made before, and is as you left it:");
                 self.told = self.tasks.values().map(|task| (task.id, task.status)).collect();

@@ -1,7 +1,7 @@
 //! What the live feed tells, as far as somebody who follows a task cares.
 
 use makima_client::FeedEvent;
-use makima_model::TaskId;
+use makima_model::{TaskEventKind, TaskId, Timestamp};
 use makima_wire::{ConversationMessage, Delta, TaskEvent};
 use serde::Deserialize;
 
@@ -41,6 +41,34 @@ impl Heard {
             tracing::debug!("an event {} has an unknown shape: {error}", event.event);
             Self::Other
         })
+    }
+
+    /// Reads an event of a task's output or events: the same as the feed had told.
+    pub(crate) fn recorded(event: TaskEvent) -> Self {
+        let message = event.event_data.get("message").filter(|_| event.event_type == TaskEventKind::Output);
+        match message.map(ConversationMessage::deserialize) {
+            Some(Ok(message)) => Self::Message(event.task_id, Box::new(message)),
+            _ => Self::Task(Box::new(event)),
+        }
+    }
+
+    /// When it happened; `None` of what is live only.
+    pub(crate) fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Task(event) => Some(event.created_at),
+            Self::Message(_, message) => Some(message.timestamp),
+            Self::Delta(_) | Self::Other => None,
+        }
+    }
+
+    /// The run that it happened in, where it happened in one.
+    pub(crate) fn run(&self) -> Option<i64> {
+        let number = match self {
+            Self::Task(event) => event.run_number,
+            Self::Message(_, message) => message.run_number,
+            Self::Delta(_) | Self::Other => 0,
+        };
+        (number > 0).then_some(number)
     }
 
     /// The task that it is about.

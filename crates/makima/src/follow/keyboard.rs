@@ -28,6 +28,11 @@ impl Keyboard {
         Self { lines: Some(lines) }
     }
 
+    /// Nobody.
+    pub(crate) fn none() -> Self {
+        Self { lines: None }
+    }
+
     /// Whether a person can be asked.
     pub(crate) fn is_there(&self) -> bool {
         self.lines.is_some()

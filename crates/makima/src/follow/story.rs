@@ -1,7 +1,7 @@
 //! What happens in a task, told as lines: a function of what was heard so far, without clock, network or screen.
 
 use super::{Heard, tool};
-use crate::printer::{Line, Style, fold, one_line};
+use crate::printer::{Line, Printer, Style, fold, one_line};
 use makima_model::{MessageId, MessageRole, NoticeLevel, Published, TaskEventKind, TaskStatus, TurnOutcome};
 use makima_wire::{ConversationMessage, Delta, DeltaKind, Task, TaskEvent};
 use serde_json::Value;
@@ -16,6 +16,17 @@ pub(crate) enum Piece {
     Text(Style, String),
     /// The line of text ends here.
     Close,
+}
+
+impl Piece {
+    /// Prints it.
+    pub(crate) fn print(self, printer: &Printer) {
+        match self {
+            Self::Line(line) => printer.line(line),
+            Self::Text(style, text) => printer.stream(style, &text),
+            Self::Close => printer.close(),
+        }
+    }
 }
 
 /// The teller.
@@ -42,6 +53,10 @@ pub(crate) struct Story {
     published: Option<Published>,
     began: bool,
     failure: Option<String>,
+    /// Whether everything is told that there is.
+    full: bool,
+    /// Lines that were not told.
+    hidden: usize,
 }
 
 /// What of a message is on the screen already.
@@ -62,6 +77,16 @@ impl Story {
     /// A story that one comes into in the middle: a message that is half said is told when it is whole.
     pub(crate) fn joined() -> Self {
         Self { broken: true, ..Self::default() }
+    }
+
+    /// The same, with nothing folded.
+    pub(crate) fn in_full(self) -> Self {
+        Self { full: true, ..self }
+    }
+
+    /// How many lines were left out so far.
+    pub(crate) fn hidden(&self) -> usize {
+        self.hidden
     }
 
     /// The listener knows this message: it is their own.
@@ -209,6 +234,10 @@ impl Story {
         }
         for call in message.tool_calls.iter().flatten() {
             told.push(self.call_line("● ", &call.name, &call.input));
+            if self.full {
+                let input = tool::whole(&call.name, &call.input, self.worktree.as_deref());
+                told.extend(input.into_iter().map(|line| Piece::Line(Line::from(format!("  │ {line}")))));
+            }
             self.calls.insert(call.id.clone(), (call.name.clone(), call.input.clone()));
             self.last_call = Some(call.id.clone());
         }
@@ -229,7 +258,12 @@ impl Story {
             (name, message.tool_input.clone().unwrap_or_default())
         });
         let result = message.tool_result.as_deref().unwrap_or_default();
-        let lines = tool::result(&tool, result, message.is_error == Some(true));
+        let failed = message.is_error == Some(true);
+        let (lines, hidden) = match self.full {
+            true => (tool::whole_result(result, failed), 0),
+            false => tool::result(&tool, result, failed),
+        };
+        self.hidden += hidden;
         told.push(Piece::Close);
         // Of several calls at once, the results come after all of them.
         if !lines.is_empty() && self.last_call != message.tool_call_id {
@@ -283,7 +317,8 @@ impl Story {
 
     /// A text of somebody else's than the agent's, folded.
     fn lines(&mut self, style: Style, mark: &str, text: &str, told: &mut Vec<Piece>) {
-        let (lines, more) = fold(text, 10);
+        let (lines, more) = fold(text, if self.full { usize::MAX } else { 10 });
+        self.hidden += more;
         self.began |= !lines.is_empty();
         let more = (more > 0).then(|| format!("… {more} more lines"));
         let lines = lines.into_iter().chain(more).map(|line| Line::styled(style, format!("{mark}{line}")));

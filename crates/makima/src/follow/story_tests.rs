@@ -64,7 +64,7 @@ fn task(status: TaskStatus) -> Task {
         "branchName": "makima/fix-it-ffff0123", "baseBranch": "main", "worktreePath": "/w/t", "runNumber": 1,
         "messageCount": 4, "totalTokens": 12345, "totalCost": 0.01234, "checkpointCount": 1,
         "conversationState": {"branchId": id(1), "messageCount": 4},
-        "createdAt": AT, "startedAt": AT, "completedAt": "2026-01-15T09:31:02.000000Z",
+        "createdAt": AT, "updatedAt": AT, "startedAt": AT, "completedAt": "2026-01-15T09:31:02.000000Z",
     }))
     .unwrap()
 }

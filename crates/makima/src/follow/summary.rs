@@ -1,6 +1,9 @@
 //! What is told at the end of a task.
 
-use crate::printer::{Line, Style, one_line};
+use crate::{
+    look::{duration, used},
+    printer::{Line, Style, one_line},
+};
 use makima_model::{FileAction, FileChange, Published, TaskStatus};
 use makima_wire::Task;
 
@@ -29,7 +32,7 @@ pub(crate) fn summary(
         0 => {}
         more => lines.push(entry("", format!("… {more} more"))),
     }
-    lines.push(entry("used", used(task)));
+    lines.push(entry("used", used(task.total_tokens, task.total_cost)));
     match (task.status, published, &task.base_branch) {
         _ if files.is_empty() => {}
         (TaskStatus::Completed, Some(Published::Repository { .. }), Some(base)) => {
@@ -52,7 +55,8 @@ pub(crate) fn summary(
     lines
 }
 
-fn outcome(task: &Task) -> Line {
+/// How it ended, in one line.
+pub(crate) fn outcome(task: &Task) -> Line {
     let style = match task.status {
         TaskStatus::Completed => Style::Good,
         TaskStatus::Failed => Style::Bad,
@@ -99,50 +103,6 @@ fn file(file: &FileChange) -> String {
     format!("{} {path}{size}", file.action)
 }
 
-fn used(task: &Task) -> String {
-    let cost = match task.total_cost {
-        cost if cost <= 0.0 => String::new(),
-        cost if cost < 1.0 => format!(", ${cost:.4}"),
-        cost => format!(", ${cost:.2}"),
-    };
-    format!("{} tokens{cost}", grouped(task.total_tokens))
-}
-
 fn entry(name: &str, text: String) -> Line {
     Line::styled(Style::Faint, format!("  {name:<8}")).plain(text)
-}
-
-/// A number with its thousands apart.
-fn grouped(number: i64) -> String {
-    let digits = number.max(0).to_string();
-    let mut out = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-fn duration(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_and_times_are_readable() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"].map(str::to_owned)
-        );
-        assert_eq!([0, 61, 3661].map(duration), ["0 s", "1 min 1 s", "1 h 1 min"].map(str::to_owned));
-    }
 }

@@ -45,19 +45,24 @@ pub(crate) fn whole(tool: &str, input: &Value, worktree: Option<&str>) -> Vec<St
     }
 }
 
-/// What of a result is shown, below the call.
-pub(crate) fn result(tool: &str, text: &str, failed: bool) -> Vec<Line> {
+/// What of a result is shown, below the call, and how many lines of it are not.
+pub(crate) fn result(tool: &str, text: &str, failed: bool) -> (Vec<Line>, usize) {
     let (style, first) = if failed { (Style::Bad, "failed: ") } else { (Style::Faint, "") };
     if !failed {
         match tool {
-            "Read" => return vec![below(style, format!("{} lines", text.lines().count()))],
-            "Edit" | "Write" | "MultiEdit" | "NotebookEdit" | "TodoWrite" => return Vec::new(),
+            "Read" => {
+                let lines = text.lines().count();
+                return (vec![below(style, format!("{lines} lines"))], lines);
+            }
+            "Edit" | "Write" | "MultiEdit" | "NotebookEdit" | "TodoWrite" => {
+                return (Vec::new(), text.lines().count());
+            }
             _ => {}
         }
     }
     let (lines, more) = fold(text, SHOWN);
     if lines.is_empty() {
-        return vec![below(style, if failed { "failed" } else { "no output" })];
+        return (vec![below(style, if failed { "failed" } else { "no output" })], 0);
     }
     let mut shown: Vec<Line> = lines
         .iter()
@@ -67,7 +72,18 @@ pub(crate) fn result(tool: &str, text: &str, failed: bool) -> Vec<Line> {
     if more > 0 {
         shown.push(below(Style::Faint, format!("… {more} more lines")));
     }
-    shown
+    (shown, more)
+}
+
+/// All of a result, below the call, as wide as it is.
+pub(crate) fn whole_result(text: &str, failed: bool) -> Vec<Line> {
+    let style = if failed { Style::Bad } else { Style::Faint };
+    let (lines, _) = fold(text, usize::MAX);
+    if lines.is_empty() {
+        return vec![below(style, if failed { "failed" } else { "no output" })];
+    }
+    let failed = failed.then(|| Line::styled(style, "  failed:"));
+    failed.into_iter().chain(lines.into_iter().map(|line| Line::styled(style, format!("  {line}")))).collect()
 }
 
 fn below(style: Style, text: impl AsRef<str>) -> Line {

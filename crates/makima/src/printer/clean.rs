@@ -47,7 +47,7 @@ pub(crate) fn fold(text: &str, most: usize) -> (Vec<String>, usize) {
     let text = clean(text);
     let lines: Vec<&str> = text.trim_end().lines().skip_while(|line| line.trim().is_empty()).collect();
     // A fold that hides a single line hides more than it saves.
-    let shown = if lines.len() == most + 1 { lines.len() } else { lines.len().min(most) };
+    let shown = if lines.len() == most.saturating_add(1) { lines.len() } else { lines.len().min(most) };
     (lines[..shown].iter().map(|line| (*line).to_owned()).collect(), lines.len() - shown)
 }
 

@@ -1,6 +1,6 @@
 //! A line, in pieces that each have a style.
 
-use super::{Screen, clean};
+use super::{Screen, clean, width};
 
 /// What a piece of text is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Line {
         let mut out = String::new();
         let cleaned: Vec<(Style, String)> =
             self.pieces.iter().map(|(style, text)| (*style, clean(text))).collect();
-        let length: usize = cleaned.iter().map(|(_, text)| text.chars().count()).sum();
+        let length: usize = cleaned.iter().map(|(_, text)| width::of(text)).sum();
         let cut = length > left;
         for (style, text) in cleaned {
             if !cut {
@@ -65,10 +65,10 @@ impl Line {
                 continue;
             }
             // One place is for the mark.
-            let kept: String = text.chars().take(left.saturating_sub(1)).collect();
+            let kept = width::beginning(&text, left.saturating_sub(1));
             let gone = kept.len() < text.len();
-            left -= kept.chars().count();
-            out.push_str(&screen.styled(style, &kept));
+            left -= width::of(kept);
+            out.push_str(&screen.styled(style, kept));
             if gone {
                 out.push('…');
                 break;
@@ -101,6 +101,13 @@ mod tests {
         assert_eq!(line.render(&screen), "Bash carg…");
         assert_eq!(Line::from("0123456789").cut().render(&screen), "0123456789");
         assert_eq!(Line::from("0123456789ab").render(&screen), "0123456789ab");
+    }
+
+    #[test]
+    fn a_wide_character_takes_two_places() {
+        let screen = Screen { terminal: true, colour: false, width: 6 };
+        assert_eq!(Line::from("日本語").cut().render(&screen), "日本語");
+        assert_eq!(Line::from("日本語!").cut().render(&screen), "日本…");
     }
 
     #[test]

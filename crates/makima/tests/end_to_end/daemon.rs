@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, finish, say, send, start, until, write};
 use makima_client::Client;
-use makima_wire::{CreateTask, List};
+use makima_wire::{CreateTask, ListTasks};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -48,7 +48,7 @@ async fn a_server_and_a_daemon_work_together() {
     let daemon = finish(daemon);
     assert_eq!(daemon.code, Some(0), "{daemon:?}");
     assert!(daemon.stdout.contains("Connected"), "{daemon:?}");
-    assert_eq!(client.tasks(None, &List::default()).await.unwrap().total_count, 1);
+    assert_eq!(client.tasks(&ListTasks::default()).await.unwrap().total_count, 1);
     send(&server, Signal::TERM);
     assert_eq!(finish(server).code, Some(0));
 }

@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, start, until};
 use makima_model::TaskStatus;
-use makima_wire::List;
+use makima_wire::{ListContracts, ListTasks};
 use rustix::process::Signal;
 use serde_json::json;
 use std::{
@@ -60,7 +60,7 @@ async fn the_demonstration_works_and_says_what_to_do_next() {
 
     // A second start shows what is there, and makes nothing again.
     lab.up_with(&["--demo"]);
-    let tasks = lab.client().tasks(None, &List::default()).await.unwrap();
+    let tasks = lab.client().tasks(&ListTasks::default()).await.unwrap();
     assert_eq!(tasks.total_count, 4);
     for task in &tasks.tasks {
         assert_eq!((task.status, task.agent.as_deref()), (TaskStatus::Completed, Some("demo")), "{task:?}");
@@ -68,7 +68,7 @@ async fn the_demonstration_works_and_says_what_to_do_next() {
     }
     let average = tasks.tasks.iter().find(|task| task.name.contains("average")).unwrap();
     assert_eq!(average.checkpoint_count, 3, "one for each turn");
-    assert_eq!(lab.client().contracts(&List::default()).await.unwrap().total_count, 1);
+    assert_eq!(lab.client().contracts(&ListContracts::default()).await.unwrap().total_count, 1);
     // The demonstration's agent is nobody's default.
     let ran = lab.finish(&["run", "plan"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");

@@ -3,7 +3,7 @@
 use makima_client::Client;
 use makima_model::TaskId;
 use makima_testkit::{TestRepo, scrubbed_command};
-use makima_wire::{List, Task};
+use makima_wire::{ListTasks, Task};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -214,7 +214,7 @@ impl Lab {
     pub(crate) async fn task(&self) -> Task {
         let client = self.client();
         until("there is a task", async || {
-            let mut page = client.tasks(None, &List::default()).await.unwrap();
+            let mut page = client.tasks(&ListTasks::default()).await.unwrap();
             assert!(page.tasks.len() <= 1, "{page:?}");
             page.tasks.pop()
         })

@@ -3,7 +3,7 @@
 use crate::lab::{Lab, bash, call, finish, say, send, until, write};
 use makima_model::{MessageRole, TaskStatus};
 use makima_testkit::TestDatabase;
-use makima_wire::List;
+use makima_wire::{List, ListTasks};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -246,7 +246,7 @@ async fn an_agent_that_is_missing_is_named_with_what_to_do() {
     let ran = lab.finish(&["run", "plan", "--agent", "claude"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("\"claude\"") && ran.stderr.contains("install"), "{ran:?}");
-    let page = lab.client().tasks(None, &List::default()).await.unwrap();
+    let page = lab.client().tasks(&ListTasks::default()).await.unwrap();
     assert_eq!(page.total_count, 0);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::lab::Lab;
 use makima_client::Client;
-use makima_wire::List;
+use makima_wire::ListTasks;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt};
@@ -18,7 +18,7 @@ async fn the_first_start_makes_an_owner_and_a_key_and_the_second_keeps_them() {
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let saved: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     assert_eq!(saved, json!({"url": url, "apiKey": key, "ownerId": owner}));
-    lab.client().tasks(None, &List::default()).await.unwrap();
+    lab.client().tasks(&ListTasks::default()).await.unwrap();
     assert!(lab.end_up(Signal::INT).success());
 
     let up = lab.up();
@@ -30,7 +30,7 @@ async fn the_first_start_makes_an_owner_and_a_key_and_the_second_keeps_them() {
     let up = lab.up();
     assert_ne!(up.key, key);
     assert_eq!(up.owner, owner);
-    lab.client().tasks(None, &List::default()).await.unwrap();
+    lab.client().tasks(&ListTasks::default()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

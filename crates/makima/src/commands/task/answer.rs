@@ -6,7 +6,7 @@ use crate::{
     failure::{Exit, Failure},
     follow::question_lines,
     printer::Printer,
-    task_ref::TaskRef,
+    reference::TaskRef,
 };
 use clap::Args;
 use makima_model::QuestionKind;

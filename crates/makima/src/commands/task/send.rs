@@ -6,7 +6,7 @@ use crate::{
     failure::{Exit, Failure},
     follow::{Follower, Story, interrupts},
     printer::{Line, Printer, Style},
-    task_ref::TaskRef,
+    reference::TaskRef,
 };
 use clap::Args;
 
