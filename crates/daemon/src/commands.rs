@@ -13,7 +13,10 @@ use crate::{
 use checkpoint::make_checkpoint;
 use futures::{FutureExt, future::BoxFuture};
 use makima_model::{CommandId, RunId};
-use makima_wire::frame::{Command, CommandOutcome};
+use makima_wire::{
+    Code,
+    frame::{Command, CommandOutcome},
+};
 use repository::check_repository;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -146,6 +149,16 @@ impl Commands {
                 let after = self.runs.get(run).map(|known| (run, known.progress().durable.n));
                 let wanted = crate::worktrees::ByHand { task, id, message, last };
                 make_checkpoint(Arc::clone(&self.workshop), wanted, after).map(Some).boxed()
+            }
+            Command::CheckFiles { task, files } => {
+                let workshop = Arc::clone(&self.workshop);
+                async move {
+                    Some(match workshop.worktrees.check_files(task, files).await {
+                        Ok(()) => Outcome::done(),
+                        Err(error) => Outcome::refused(Code::Unprocessable, told(&error)),
+                    })
+                }
+                .boxed()
             }
             Command::CheckRepository { repository, base_branch } => {
                 check_repository(Arc::clone(&self.workshop), repository, base_branch).map(Some).boxed()

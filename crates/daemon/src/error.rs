@@ -31,6 +31,9 @@ pub enum DaemonError {
         /// The run's folder.
         path: PathBuf,
     },
+    /// A file of another worktree can't be copied.
+    #[error(transparent)]
+    Copy(#[from] crate::worktrees::CopyError),
     /// A file could not be read.
     #[error("{path} could not be read")]
     Read {

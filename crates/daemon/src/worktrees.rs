@@ -4,11 +4,13 @@
 //! never overlap. Each act may be done again after a crash: what was done is found, not done twice.
 
 mod checkpoint;
+mod copied;
 mod finish;
 mod prepare;
 mod task_file;
 
 pub(crate) use checkpoint::ByHand;
+pub use copied::CopyError;
 pub(crate) use finish::kept_changing;
 
 use crate::{CheckpointRules, DaemonError, folders::Folders};

@@ -5,6 +5,7 @@ mod cancel_task;
 mod change_contract;
 mod chats;
 mod commands;
+mod continue_task;
 mod contracts;
 mod conversation;
 mod create_task;

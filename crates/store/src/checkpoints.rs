@@ -76,6 +76,8 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
     BY_ID = "SELECT * FROM task_checkpoints WHERE id = $1 AND owner_id = $2";
     BY_NUMBER = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND checkpoint_number = $3";
+    BY_SHA = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND commit_sha LIKE $3 || '%' \
+        ORDER BY checkpoint_number DESC LIMIT 1";
     LATEST = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 \
         ORDER BY checkpoint_number DESC LIMIT 1";
     KEPT = "SELECT checkpoint_count FROM tasks WHERE id = $1 AND owner_id = $2";
@@ -160,6 +162,22 @@ pub async fn by_number(
         .bind(task.uuid())
         .bind(owner.uuid())
         .bind(number)
+        .fetch_optional(c)
+        .await);
+    Ok(one(row.act("read a checkpoint")?))
+}
+
+/// The task's newest checkpoint whose commit's name begins with these hexadecimal digits.
+pub async fn by_sha(
+    tx: &mut Tx,
+    owner: OwnerId,
+    task: TaskId,
+    prefix: &str,
+) -> Result<Option<Checkpoint>, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(BY_SHA)
+        .bind(task.uuid())
+        .bind(owner.uuid())
+        .bind(prefix)
         .fetch_optional(c)
         .await);
     Ok(one(row.act("read a checkpoint")?))

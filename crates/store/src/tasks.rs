@@ -8,7 +8,7 @@ pub use placing::{
     owners_with_placeable, placeable, placed, set_cancelling, set_out_of_reach, set_reason, set_status,
     set_target, set_wanted,
 };
-pub use row::Task;
+pub use row::{Copied, Task};
 
 use crate::{
     Key, Noun, Page, Seek, StoreError, Tx,
@@ -87,8 +87,8 @@ statements! {
         agent, permission_mode, target_daemon_id, daemon_id, repository, base_branch, base_commit, branch_name, \
         worktree_path, include_uncommitted, commit_on_finish, wanted, out_of_reach, run_number, \
         conversation_branch_id, total_tokens, total_cost, checkpoint_count, last_checkpoint_sha, checkpoint_message, \
-        created_at, updated_at, started_at, completed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-        $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)";
+        created_at, updated_at, started_at, completed_at, continue_from_task_id, copied) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+        $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)";
     GET = tasks!("id = $1 AND owner_id = $2");
     SET_PREPARED = "UPDATE tasks SET worktree_path = $3, branch_name = $4, base_branch = $5, base_commit = $6, \
         updated_at = $7 WHERE id = $1 AND owner_id = $2";
@@ -106,6 +106,7 @@ statements! {
 pub async fn insert(tx: &mut Tx, task: &Task) -> Result<(), StoreError> {
     let act = "make a task";
     let out_of_reach = json_of(&task.out_of_reach, "out_of_reach").act(act)?;
+    let copied = task.copied.as_ref().map(|copied| json_of(copied, "copied")).transpose().act(act)?;
     on!(tx, |c| sqlx::query(INSERT)
         .bind(task.id.uuid())
         .bind(task.owner.uuid())
@@ -140,6 +141,8 @@ pub async fn insert(tx: &mut Tx, task: &Task) -> Result<(), StoreError> {
         .bind(At(task.updated_at))
         .bind(task.started_at.map(At))
         .bind(task.completed_at.map(At))
+        .bind(task.continue_from.map(TaskId::uuid))
+        .bind(copied)
         .execute(c)
         .await
         .map(affected))

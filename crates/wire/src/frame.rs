@@ -6,8 +6,8 @@
 mod command;
 
 pub use command::{
-    Checkpointed, Command, CommandOutcome, CommandResult, Input, LastCheckpoint, Refusal, RepositorySeen,
-    ResumeFrom, Secret, StartRun,
+    Checkpointed, Command, CommandOutcome, CommandResult, CopiedFiles, Input, LastCheckpoint, Refusal,
+    RepositorySeen, ResumeFrom, Secret, StartRun,
 };
 
 use crate::DeltaKind;

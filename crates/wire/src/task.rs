@@ -56,6 +56,9 @@ pub struct Task {
     pub daemon_id: Option<DaemonId>,
     /// A local path or a git URL.
     pub repository: String,
+    /// The task whose worktree it went on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continue_from_task_id: Option<TaskId>,
     /// The branch it starts from; absent until a daemon has looked, where none was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_branch: Option<String>,
@@ -228,6 +231,17 @@ pub struct CreateTask {
     /// The daemon that shall run it; absent: the least loaded one that can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_daemon_id: Option<DaemonId>,
+    /// The task whose worktree it goes on from, as that is now: repository and branch are that task's. Where its daemon isn't
+    /// connected it begins with that task's newest checkpoint, and an event of level `warning` says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continue_from_task_id: Option<TaskId>,
+    /// The checkpoint of that task to begin with, by its commit: all of it, or 7 digits or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_sha: Option<String>,
+    /// Files to copy beside that, ignored ones too: paths in the worktree of the task that it goes on from, else of its
+    /// parent. At most 1000; a symbolic link that leads out of the worktree is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_files: Option<Vec<String>>,
     /// Whether the uncommitted changes of a local repository are part of it: they stand uncommitted in its worktree.
     #[serde(default)]
     pub include_uncommitted: bool,

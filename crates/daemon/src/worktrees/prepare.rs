@@ -4,7 +4,7 @@ use super::{TaskFile, Worktrees};
 use crate::DaemonError;
 use makima_git::{BareClone, Base, BranchName, Progress, Sha, Source, Start};
 use makima_model::Record;
-use makima_wire::frame::StartRun;
+use makima_wire::frame::{CopiedFiles, StartRun};
 use std::path::PathBuf;
 
 impl Worktrees {
@@ -26,6 +26,10 @@ impl Worktrees {
         let worktree = clone.add_worktree(&self.folders.worktree(run.task), &branch, &start).await?;
         let base_commit = base.commit.map(|commit| commit.to_string());
         if known.is_none() {
+            // Only then: what the agent made of them afterwards is its own.
+            if let Some(CopiedFiles { task, files }) = run.copied.clone() {
+                self.copy_files(task, files, worktree.folder()).await?;
+            }
             let file = TaskFile {
                 repository: run.repository.clone(),
                 branch_name: run.branch_name.clone(),

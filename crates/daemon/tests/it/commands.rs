@@ -4,7 +4,7 @@ use crate::lab::{Lab, text, write};
 use makima_model::{CheckpointKind, CheckpointMade, Record, RunOutcome};
 use makima_wire::{
     Code,
-    frame::{Command, CommandOutcome, CommandResult, Refusal, StartRun},
+    frame::{Command, CommandOutcome, CommandResult, CopiedFiles, Refusal, StartRun},
 };
 use serde_json::json;
 
@@ -95,5 +95,58 @@ async fn a_repository_is_seen_or_refused_with_gits_words() {
             "{outcome:?}"
         );
     }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_goes_on_from_anothers_checkpoint_and_gets_its_ignored_files() {
+    let lab = Lab::new(json!({
+        "FIRST": [
+            {"content": [write("a.txt", "a\n"), write(".gitignore", ".env\n")]},
+            {"content": [write(".env", "KEY=1\n"), crate::lab::bash("ln -s /etc/hostname leaves")]},
+            {"content": [text("Done.")]},
+        ],
+        "NEXT": [
+            {"content": [crate::lab::bash("cat a.txt .env > seen.txt")]},
+            {"content": [text("Done.")]},
+        ],
+    }))
+    .await;
+    let daemon = lab.daemon().await;
+    let first = lab.run("FIRST");
+    lab.start(&first);
+    assert_eq!(lab.ended(&first).await.outcome, RunOutcome::Completed);
+    let made = checkpoint(&lab, &first).await;
+
+    let look = |files: &[&str]| Command::CheckFiles {
+        task: first.task,
+        files: files.iter().map(|file| (*file).to_owned()).collect(),
+    };
+    assert_eq!(lab.order(look(&["a.txt", ".env"])).await, CommandOutcome::Done(CommandResult::Done));
+    for refused in ["leaves", "none.txt"] {
+        match lab.order(look(&["a.txt", refused])).await {
+            CommandOutcome::Refused(Refusal { code: Code::Unprocessable, message }) => {
+                assert!(message.contains(refused), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    let mut next = lab.run("NEXT");
+    next.base_branch = Some("main".to_owned());
+    next.base_commit = Some(made.commit_sha.clone());
+    next.copied = Some(CopiedFiles { task: first.task, files: vec![".env".to_owned()] });
+    lab.start(&next);
+    assert_eq!(lab.ended(&next).await.outcome, RunOutcome::Completed);
+    assert_eq!(lab.repo.git(["show", &format!("{}:seen.txt", next.branch_name)]), "a\nKEY=1");
+    // It is ignored there too, and no part of any commit.
+    assert_eq!(std::fs::read_to_string(lab.worktree(&next).join(".env")).unwrap(), "KEY=1\n");
+
+    let mut broken = lab.run("NEXT");
+    broken.copied = Some(CopiedFiles { task: first.task, files: vec!["leaves".to_owned()] });
+    lab.start(&broken);
+    let end = lab.ended(&broken).await;
+    assert_eq!(end.outcome, RunOutcome::Failed);
+    assert!(end.reason.unwrap().contains("leads out of the worktree"));
     daemon.stop().await;
 }

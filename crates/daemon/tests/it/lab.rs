@@ -7,7 +7,7 @@ use makima_model::{
     Clock, Entry, MessageId, MessageRole, Record, RunEnd, RunId, StopReason, TaskId, branch_name,
 };
 use makima_testkit::TestRepo;
-use makima_wire::frame::{Command, CommandOutcome, Input, StartRun};
+use makima_wire::frame::{Command, CommandOutcome, Input, Secret, StartRun};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -119,7 +119,9 @@ impl Lab {
             commit_on_finish: true,
             last_checkpoint: None,
             resume: None,
+            copied: None,
             inputs: vec![self.input(say)],
+            tool_key: Some(Secret("mt_key".to_owned())),
         }
     }
 

@@ -237,7 +237,11 @@ async fn an_agent_sees_its_ids_and_no_secret_of_the_daemon() {
     lab.start(&run);
     lab.ended(&run).await;
     let seen = lab.repo.git(["show", &format!("{}:env.txt", run.branch_name)]);
-    for line in [format!("MAKIMA_RUN_ID={}", run.run), format!("MAKIMA_TASK_ID={}", run.task)] {
+    for line in [
+        format!("MAKIMA_RUN_ID={}", run.run),
+        format!("MAKIMA_TASK_ID={}", run.task),
+        "MAKIMA_TOOL_KEY=mt_key".to_owned(),
+    ] {
         assert!(seen.lines().any(|seen| seen == line), "{line} in {seen}");
     }
     assert!(!seen.contains("SECRET"), "{seen}");

@@ -1,12 +1,14 @@
 //! Making a task.
 
-use super::{App, TaskChange, TaskView, tasks::existing, texts};
+use super::{App, TaskChange, TaskView, continue_task::worktrees_daemon, tasks::existing, texts};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{
-    BranchId, EventKind, MessageId, TaskId, TaskRole, TaskStatus, branch_name, name_from_plan,
+    BranchId, DaemonId, EventKind, MessageId, NoticeLevel, TaskEventKind, TaskId, TaskRole, TaskStatus,
+    branch_name, name_from_plan,
 };
 use makima_store::{
     contracts, daemons,
+    events::{self, NewTaskEvent},
     inbox::{self, InboxMessage},
     tasks::{self, Task},
 };
@@ -46,22 +48,37 @@ impl App {
         let connected = daemons::list(&mut tx, by.owner).await?;
         drop(tx);
 
-        let repository = match (&wanted.repository, &contract) {
-            (Some(repository), _) => texts::repository(repository)?,
-            (None, Some(contract)) => contract.repository.clone(),
-            (None, None) => {
+        let beginning = self.beginning(by, &wanted, &name).await?;
+        let copied = self.copied(by, &wanted).await?;
+        let repository = match (&wanted.repository, &beginning, &contract) {
+            (_, Some(beginning), _) => beginning.source.repository.clone(),
+            (Some(repository), ..) => texts::repository(repository)?,
+            (None, None, Some(contract)) => contract.repository.clone(),
+            (None, None, None) => {
                 return Err(ApiError::unprocessable(
                     "repository is missing: name one, or a contract that has one",
                 ));
             }
         };
+        // Its state and its files are where the other's worktree is.
+        let target = match (&beginning, &copied) {
+            (Some(beginning), _) => Some(worktrees_daemon(&beginning.source)?),
+            (None, Some(copied)) => self.daemon_of(by, copied.task, wanted.target_daemon_id).await?,
+            (None, None) => wanted.target_daemon_id,
+        };
+        let base_branch = match &beginning {
+            Some(beginning) => beginning.source.base_branch.clone(),
+            None => base_branch,
+        };
         let base_branch =
             base_branch.or_else(|| contract.as_ref().and_then(|contract| contract.base_branch.clone()));
         let agent = agent.or_else(|| contract.as_ref().and_then(|contract| contract.agent.clone()));
-        self.check_agent(agent.as_deref(), wanted.target_daemon_id, &connected)?;
-        let out_of_reach = self
-            .check_repository(by.owner, wanted.target_daemon_id, &repository, base_branch.as_deref())
-            .await?;
+        self.check_agent(agent.as_deref(), target, &connected)?;
+        let out_of_reach = match &beginning {
+            // The daemon has a clone of it already.
+            Some(_) => Vec::new(),
+            None => self.check_repository(by.owner, target, &repository, base_branch.as_deref()).await?,
+        };
 
         let (id, now): (TaskId, _) = (self.clock().new_id(), self.clock().now());
         let task = Task {
@@ -77,11 +94,13 @@ impl App {
             status_reason: None,
             agent,
             permission_mode: wanted.permission_mode,
-            target_daemon: wanted.target_daemon_id,
+            target_daemon: target,
             daemon: None,
             repository,
+            continue_from: wanted.continue_from_task_id,
+            copied,
             base_branch,
-            base_commit: None,
+            base_commit: beginning.as_ref().map(|beginning| beginning.commit.clone()),
             worktree_path: None,
             include_uncommitted: wanted.include_uncommitted,
             commit_on_finish: wanted.commit_on_finish.unwrap_or(true),
@@ -117,10 +136,42 @@ impl App {
             TaskChange { clock: self.clock(), run_number: 0, phase: contract.map(|contract| contract.phase) };
         let data = json!({ "name": task.name, "role": task.role, "status": task.status });
         change.history(&mut tx, &task, EventKind::Task, "task_created", data);
+        if let Some(note) = beginning.and_then(|beginning| beginning.note) {
+            events::append_task_event(
+                &mut tx,
+                NewTaskEvent {
+                    id: self.clock().new_id(),
+                    owner: by.owner,
+                    task: id,
+                    run_number: 0,
+                    kind: TaskEventKind::Output,
+                    previous_status: None,
+                    new_status: None,
+                    data: json!({ "level": NoticeLevel::Warning, "text": note }),
+                    created_at: now,
+                },
+            );
+        }
         tx.commit().await?;
 
         self.place(by.owner).await?;
         self.task(by.owner, id).await
+    }
+
+    /// The daemon that has a task's worktree, where files are copied from; 422 where another one is wanted.
+    async fn daemon_of(
+        &self,
+        by: Caller,
+        id: TaskId,
+        wanted: Option<DaemonId>,
+    ) -> Result<Option<DaemonId>, ApiError> {
+        let daemon = worktrees_daemon(&self.task(by.owner, id).await?.task)?;
+        if wanted.is_some_and(|wanted| wanted != daemon) {
+            return Err(ApiError::unprocessable(
+                "the files to copy are on another daemon's machine: leave targetDaemonId out",
+            ));
+        }
+        Ok(Some(daemon))
     }
 
     /// 422 where daemons are connected and none of them has the agent.

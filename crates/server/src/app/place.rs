@@ -9,11 +9,13 @@ use makima_model::{
 use makima_store::{
     StoreError, Tx, checkpoints, daemons, inbox,
     runs::{self, Run},
-    tasks::{self, Task},
+    tasks::{self, Copied, Task},
 };
 use makima_wire::{
     Code,
-    frame::{Command, CommandOutcome, CommandResult, Input, LastCheckpoint, ResumeFrom, StartRun},
+    frame::{
+        Command, CommandOutcome, CommandResult, CopiedFiles, Input, LastCheckpoint, ResumeFrom, StartRun,
+    },
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -129,6 +131,7 @@ impl App {
                 .into_iter()
                 .map(|message| Input { id: message.id, content: message.content })
                 .collect(),
+            copied: task.copied.clone().map(|Copied { task, files }| CopiedFiles { task, files }),
             tool_key: None,
         };
         self.queue(tx, task.owner, daemon, Some(run.id), &Command::StartRun(Box::new(start))).await?;

@@ -42,6 +42,32 @@ pub(super) fn said(what: &str, text: &str) -> Result<(), ApiError> {
     long(what, text)
 }
 
+/// A commit's name, whole or its first seven digits and more.
+pub(super) fn sha(what: &str, text: &str) -> Result<String, ApiError> {
+    let good = (7..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
+    if good {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(ApiError::bad_request(format!("{what} must have 7 to 64 hexadecimal digits")))
+}
+
+/// A file of a worktree: relative, without a way out, and none of git's own.
+pub(super) fn file_of_worktree(what: &str, path: &str) -> Result<(), ApiError> {
+    let parts = || path.split('/');
+    let good = !path.is_empty()
+        && path.len() <= 4096
+        && !path.contains('\0')
+        && parts().all(|part| !part.is_empty() && part != "." && part != "..")
+        && parts().all(|part| !part.eq_ignore_ascii_case(".git"));
+    if good {
+        return Ok(());
+    }
+    let shown: String = path.chars().take(200).collect();
+    Err(ApiError::unprocessable(format!(
+        "{what}: {shown:?} is no path of a file in a worktree: it must be relative, without `.` and `..`, and not in `.git`"
+    )))
+}
+
 /// A text to look for: at most 1,000 characters, and not nothing.
 pub(super) fn sought(text: &str) -> Result<String, ApiError> {
     if text.trim().is_empty() || text.chars().count() > 1000 || text.contains('\0') {
@@ -137,6 +163,27 @@ mod tests {
         assert!(branch("feature/x-1").is_ok());
         for bad in ["", "-x", "a..b", "a b", "a~1", "x.lock", "a/", "@{u}", "a\u{7}"] {
             assert!(branch(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn files_of_a_worktree_stay_in_it() {
+        for good in [".env", "a/b c/é.txt", "...", "gitignore"] {
+            assert!(file_of_worktree("copyFiles", good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", ".git/config", "a/.GIT/x", "a\0b"]
+        {
+            assert!(file_of_worktree("copyFiles", bad).is_err(), "{bad}");
+        }
+        assert!(file_of_worktree("copyFiles", &"a".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn commits_are_named_by_seven_digits_or_more() {
+        assert_eq!(sha("sha", "ABCDEF0").unwrap(), "abcdef0");
+        for bad in ["", "abcdef", "abcdefg", "abc def0", &"a".repeat(65)] {
+            assert!(sha("sha", bad).is_err(), "{bad}");
         }
     }
 

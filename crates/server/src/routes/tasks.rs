@@ -32,6 +32,7 @@ fn shown(view: TaskView) -> wire::Task {
         permission_mode: task.permission_mode,
         daemon_id: task.daemon,
         repository: task.repository,
+        continue_from_task_id: task.continue_from,
         base_branch: task.base_branch,
         base_commit: task.base_commit,
         branch_name: task.branch_name,

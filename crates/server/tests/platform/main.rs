@@ -6,6 +6,7 @@ mod lab;
 
 mod access;
 mod chats;
+mod continued;
 mod contracts;
 mod conversations;
 mod feed;

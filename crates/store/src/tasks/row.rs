@@ -4,6 +4,16 @@ use crate::columns::{Cells, Entity};
 use makima_model::{
     BranchId, ContractId, DaemonId, OwnerId, PermissionMode, TaskId, TaskRole, TaskStatus, Timestamp,
 };
+use serde::{Deserialize, Serialize};
+
+/// Files of another task's worktree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copied {
+    /// The task.
+    pub task: TaskId,
+    /// Their paths there.
+    pub files: Vec<String>,
+}
 
 /// A task.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +46,10 @@ pub struct Task {
     pub daemon: Option<DaemonId>,
     /// A local path or a git URL.
     pub repository: String,
+    /// The task whose worktree it goes on from.
+    pub continue_from: Option<TaskId>,
+    /// Files that are copied into its worktree when that is made.
+    pub copied: Option<Copied>,
     /// The branch that it is begun from; `None` until a daemon has found the repository's default.
     pub base_branch: Option<String>,
     /// The commit that it was begun from, once its worktree is there; empty in a repository without a commit.
@@ -97,6 +111,8 @@ impl Entity for Task {
             target_daemon: cells.maybe_id("target_daemon_id")?,
             daemon: cells.maybe_id("daemon_id")?,
             repository: cells.text("repository")?,
+            continue_from: cells.maybe_id("continue_from_task_id")?,
+            copied: cells.maybe_json("copied")?,
             base_branch: cells.maybe_text("base_branch")?,
             base_commit: cells.maybe_text("base_commit")?,
             branch_name: cells.text("branch_name")?,

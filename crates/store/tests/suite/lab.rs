@@ -154,6 +154,8 @@ impl Lab {
             target_daemon: None,
             daemon: None,
             repository: "/srv/app".into(),
+            continue_from: None,
+            copied: None,
             base_branch: None,
             base_commit: None,
             branch_name: makima_model::branch_name("Fix the login", id),

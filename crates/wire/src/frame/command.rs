@@ -86,12 +86,25 @@ pub struct StartRun {
     /// The conversation to go on with; `None`: a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<ResumeFrom>,
+    /// Files to copy into a new worktree from another task's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied: Option<CopiedFiles>,
     /// What to say first, as one turn.
     pub inputs: Vec<Input>,
     /// The key with which the agent's own calls are made. It is made when the command is sent, not before: the server keeps
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_key: Option<Secret>,
+}
+
+/// Files of a task's worktree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopiedFiles {
+    /// The task.
+    pub task: TaskId,
+    /// Their paths in its worktree.
+    pub files: Vec<String>,
 }
 
 /// Something that no log may tell.
@@ -146,6 +159,13 @@ pub enum Command {
         message: String,
         /// The newest checkpoint that the server knows.
         last: Option<LastCheckpoint>,
+    },
+    /// Look whether files of a task's worktree can be copied: they are there, files, and none leads out of it.
+    CheckFiles {
+        /// The task.
+        task: TaskId,
+        /// Their paths in its worktree.
+        files: Vec<String>,
     },
     /// Look whether a repository and its branch can be reached from here. The answer is a [`RepositorySeen`].
     CheckRepository {
