@@ -8,35 +8,35 @@ use crate::{
     table::{Limit, Outcome, Row},
 };
 use anyhow::{Context, Result, bail, ensure};
-use makima_git::{
-    BareClone, BranchName, CheckpointKind, CheckpointRequest, Git, Person, ScanRules, Sha, Source, Start,
-};
+use makima_daemon::{CheckpointRules, Folders, Worktrees};
+use makima_git::{BareClone, CheckpointKind, CheckpointRequest, Git, Person, ScanRules, Sha};
+use makima_model::{Clock, Published, Record, RunId};
+use makima_wire::frame::StartRun;
 use serde_json::json;
 use std::{
-    fs::{self, File},
-    io::Write,
+    fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How many files the trees have, and what ours may cost there.
 const TREES: [(usize, f64); 3] = [(2_200, 1.15), (4_900, 1.15), (60_000, 1.0)];
 /// What the daemon has by default.
 const LARGEST_UNTRACKED: u64 = 50 << 20;
-const LARGEST_PATCH: u64 = 64 << 20;
 
-/// How far the daemon's path is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
     /// The commit, its ref, and the numbers of its changes: what the baseline does too.
     Commit,
-    /// And the patch, synced and hashed, and the file that knows of the checkpoint: all that comes before its record.
-    Record,
-    /// And the task's branch, taken to the user's repository.
-    Published,
+    /// What the daemon does after a turn, all of it.
+    Turn,
+    /// The same after a turn whose agent committed what it did: the worktree's own index is new, and the branch has moved and
+    /// is taken to the user's repository.
+    Committed,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
@@ -46,8 +46,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
         let mut twins = Twins::new(files).await?;
         let extents = [
             (Extent::Commit, "checkpoint with numstat", Limit::None),
-            (Extent::Record, "checkpoint, whole daemon path (with patch)", Limit::AtMost(most)),
-            (Extent::Published, "the same, and the branch published", Limit::None),
+            (Extent::Turn, "checkpoint, whole daemon path (with patch)", Limit::AtMost(most)),
+            (
+                Extent::Committed,
+                "the same, of a turn that was committed, and the branch published",
+                Limit::None,
+            ),
         ];
         for (extent, what, limit) in extents {
             twins.extent = extent;
@@ -60,28 +64,29 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// A worktree of the daemon's clone, and a clone of the user's own with the same files.
+/// A task's worktree as the daemon has it, and a clone of the user's own with the same files.
 struct Twins {
     root: TempDir,
     tree: SourceTree,
-    source: Source,
+    worktrees: Worktrees,
+    run: StartRun,
     clone: BareClone,
-    branch: BranchName,
+    base: Sha,
     worktree: PathBuf,
     twin: PathBuf,
     extent: Extent,
     round: usize,
+    /// Checkpoints that were made past the daemon.
     number: u64,
-    previous: Sha,
-    /// The trees that both made in this round.
-    made: (String, String),
+    /// The commit that ours made in this round.
+    made: String,
 }
 
 impl Twins {
     async fn new(files: usize) -> Result<Self> {
         let root = tempfile::Builder::new().prefix("makima-bench-").tempdir()?;
         let at = |name: &str| root.path().join(name);
-        for name in ["home", "user", "blobs", "tasks"] {
+        for name in ["home", "user"] {
             fs::create_dir(at(name))?;
         }
         // Housekeeping would only slow the baseline down.
@@ -95,13 +100,15 @@ impl Twins {
         git(&at("user"), &["commit", "-q", "-m", "Begin"])?;
         git(root.path(), &["clone", "-q", "--local", "user", "twin"])?;
 
+        let clock = Clock::system();
         let ours = Git::find(environment::hermetic(&at("home"))).await?;
-        let source = Source::Local(at("user"));
-        let clone = ours.ensure_clone(&at("clone.git"), &source, &mut |_| {}).await?;
+        let folders = Arc::new(Folders::open(&at("daemon"))?);
+        let rules = CheckpointRules { max_file_bytes: Some(LARGEST_UNTRACKED), include: Vec::new() };
+        let run = run_on(&at("user"), &clock)?;
+        let clone = BareClone::open(&ours, &folders.clone_of(&run.repository));
+        let worktrees = Worktrees::new(ours, folders, clock, &rules);
+        let (worktree, _) = worktrees.prepare(&run, &mut |_| {}).await?;
         let base = clone.resolve_base(None).await?.commit.context("the repository has a commit")?;
-        let branch = BranchName::new("makima/measure-0a1b2c3d")?;
-        let start = Start::Commit(base.clone());
-        let worktree = clone.add_worktree(&at("worktree"), &branch, &start).await?.folder().to_owned();
         // What is built lies in both, and is ignored in both.
         for to in [&worktree, &at("twin")] {
             let copied = Command::new("cp").arg("-r").arg(at("user/target")).arg(to).status()?;
@@ -112,70 +119,51 @@ impl Twins {
         let twin = at("twin");
         Ok(Self {
             tree,
-            source,
+            worktrees,
+            run,
             clone,
-            branch,
+            base,
             worktree,
             twin,
             extent: Extent::Commit,
             round: 0,
             number: 0,
-            previous: base,
-            made: Default::default(),
+            made: String::new(),
             root,
         })
     }
 
-    /// What `Worktrees::keep_turn` of the daemon does, act by act.
-    async fn keep_turn(&mut self) -> Result<()> {
+    /// The commit alone, past the daemon, as a task of its own.
+    async fn commit(&mut self) -> Result<String> {
         let worktree = self.clone.worktree(&self.worktree)?;
-        let previous = self.clone.commit_of(self.previous.as_str()).await?;
-        let author: Person = self.clone.user().await?;
         self.number += 1;
         let request = CheckpointRequest {
             task: "0190a1b2".into(),
             number: self.number,
             kind: CheckpointKind::Turn,
             message: format!("Measure (turn {})", self.number),
-            author,
+            author: Person { name: "Ursula User".into(), email: "ursula@example.com".into() },
             at: SystemTime::now(),
             rules: ScanRules { max_untracked_bytes: Some(LARGEST_UNTRACKED), include: Vec::new() },
-            previous: previous.clone(),
+            previous: Sha::parse(&self.made),
+            base: Some(self.base.clone()),
         };
         let made = worktree.checkpoint(&request).await?.context("the turn changed something")?;
-        if self.extent >= Extent::Record {
-            let patch = self.patch(previous.as_ref(), &made.tree).await?;
-            let task = json!({"commit": made.commit.as_str(), "patch": patch,
-                "files": made.files_changed.iter().map(|file| String::from_utf8_lossy(&file.path)).collect::<Vec<_>>()});
-            let file = self.root.path().join("tasks/one.json");
-            tokio::task::spawn_blocking(move || write_synced(&file, task.to_string().as_bytes())).await??;
-        }
-        if self.extent >= Extent::Published {
-            self.clone.publish(&self.source, &self.branch).await?;
-        }
-        self.previous = made.commit;
-        self.made.0 = made.tree.to_string();
-        Ok(())
+        Ok(made.commit.to_string())
     }
 
-    async fn patch(&self, previous: Option<&Sha>, tree: &Sha) -> Result<String> {
-        let blobs = self.root.path().join("blobs");
-        let path = blobs.join("new");
-        let mut file = tokio::fs::File::create(&path).await?;
-        self.clone.patch(previous, tree, Some(LARGEST_PATCH), &mut file).await?;
-        file.flush().await?;
-        file.sync_all().await?;
-        let (mut file, mut hasher) = (tokio::fs::File::open(&path).await?, blake3::Hasher::new());
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            match file.read(&mut buffer).await? {
-                0 => break,
-                read => hasher.update(&buffer[..read]),
-            };
+    async fn turn(&self) -> Result<String> {
+        let turn = u32::try_from(self.round)?;
+        let records = self.worktrees.keep_turn(&self.run, turn).await;
+        let is_published = records
+            .iter()
+            .any(|record| matches!(record, Record::Published { published: Published::Repository { .. } }));
+        // Told when it is new.
+        ensure!(self.extent != Extent::Committed || is_published, "not published: {records:?}");
+        match records.into_iter().next() {
+            Some(Record::Checkpoint(made)) if made.patch.is_some() => Ok(made.commit_sha),
+            other => bail!("no checkpoint: {other:?}"),
         }
-        let hash = hasher.finalize().to_hex().to_string();
-        tokio::fs::rename(&path, blobs.join(&hash)).await?;
-        Ok(hash)
     }
 
     fn git(&self, args: &[&str]) -> Result<String> {
@@ -183,15 +171,41 @@ impl Twins {
     }
 }
 
+/// The first run of a task on a repository, as the server says it.
+fn run_on(repository: &Path, clock: &Clock) -> Result<StartRun> {
+    let id = || clock.new_id::<RunId>().to_string();
+    Ok(serde_json::from_value(json!({
+        "run": id(),
+        "runNumber": 1,
+        "task": id(),
+        "taskName": "Measure",
+        "owner": id(),
+        "agent": "none",
+        "repository": repository,
+        "branchName": "makima/measure-0a1b2c3d",
+        "includeUncommitted": false,
+        "commitOnFinish": true,
+        "inputs": [],
+    }))?)
+}
+
 impl Contest for Twins {
     async fn prepare(&mut self, _round: usize) -> Result<()> {
         self.round += 1;
-        self.tree.edit(self.round, &[self.worktree.clone(), self.twin.clone()])
+        self.tree.edit(self.round, &[self.worktree.clone(), self.twin.clone()])?;
+        if self.extent == Extent::Committed {
+            git(self.root.path(), &self.worktree, &["add", "-A"])?;
+            git(self.root.path(), &self.worktree, &["commit", "-q", "-m", "By the agent"])?;
+        }
+        Ok(())
     }
 
     async fn ours(&mut self) -> Result<f64> {
         let start = Instant::now();
-        self.keep_turn().await?;
+        self.made = match self.extent {
+            Extent::Commit => self.commit().await?,
+            Extent::Turn | Extent::Committed => self.turn().await?,
+        };
         Ok(start.elapsed().as_secs_f64())
     }
 
@@ -205,16 +219,19 @@ impl Contest for Twins {
     }
 
     async fn settle(&mut self) -> Result<()> {
-        self.made.1 = self.git(&["rev-parse", "HEAD^{tree}"])?.trim().to_owned();
-        ensure!(self.made.0 == self.made.1, "the trees differ: {:?}", self.made);
+        let ours = git(self.root.path(), &self.worktree, &["rev-parse", &format!("{}^{{tree}}", self.made)])?;
+        let theirs = self.git(&["rev-parse", "HEAD^{tree}"])?;
+        ensure!(ours == theirs, "the trees differ: {ours}, {theirs}");
         Ok(())
     }
 }
 
-/// Plain git, in the environment that ours has.
+/// Plain git, in the environment that ours has, and started as ours is: by its path, so that no copy of this process
+/// is made first.
 fn git(root: &Path, folder: &Path, args: &[&str]) -> Result<String> {
     let home = root.join("home");
-    let output = Command::new("git")
+    let program = environment::hermetic(&home).program("git").context("git is on PATH")?;
+    let output = Command::new(program)
         .current_dir(folder)
         .args(args)
         .env_clear()
@@ -227,14 +244,4 @@ fn git(root: &Path, folder: &Path, args: &[&str]) -> Result<String> {
         bail!("git {args:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    File::open(path.parent().unwrap_or(path))?.sync_all()?;
-    Ok(())
 }

@@ -13,7 +13,7 @@ pub(crate) const GONE: &str = "gone";
 
 /// A daemon's data folder, held by this daemon alone.
 #[derive(Debug)]
-pub(crate) struct Folders {
+pub struct Folders {
     root: PathBuf,
     _lock: File,
 }
@@ -26,7 +26,7 @@ struct Identity {
 
 impl Folders {
     /// Takes the folder, making what isn't there.
-    pub(crate) fn open(root: &Path) -> Result<Self, DaemonError> {
+    pub fn open(root: &Path) -> Result<Self, DaemonError> {
         disk::make_folder(root)?;
         let root = root.canonicalize().map_err(|source| DaemonError::read(root, source))?;
         let lock = disk::lock(&root.join("daemon.lock"))?
@@ -73,7 +73,7 @@ impl Folders {
     }
 
     /// The daemon's own clone of a repository.
-    pub(crate) fn clone_of(&self, repository: &str) -> PathBuf {
+    pub fn clone_of(&self, repository: &str) -> PathBuf {
         let name = blake3::hash(repository.as_bytes()).to_hex();
         self.root.join("repositories").join(&name[..32])
     }

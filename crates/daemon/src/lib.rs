@@ -24,3 +24,5 @@ pub use agents::{AgentSearch, search_agents};
 pub use config::{CheckpointRules, DaemonConfig};
 pub use daemon::Daemon;
 pub use error::DaemonError;
+pub use folders::Folders;
+pub use worktrees::{CopyError, Worktrees};

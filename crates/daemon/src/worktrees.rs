@@ -6,6 +6,7 @@
 mod checkpoint;
 mod copied;
 mod finish;
+mod new_blob;
 mod prepare;
 mod task_file;
 
@@ -14,28 +15,32 @@ pub use copied::CopyError;
 pub(crate) use finish::kept_changing;
 
 use crate::{CheckpointRules, DaemonError, folders::Folders};
-use makima_git::{BareClone, BranchName, Git, Published as Taken, ScanRules, Source};
+use makima_git::{BareClone, BranchName, Git, Person, Published as Taken, ScanRules, Source};
 use makima_model::{Clock, Published, Record, TaskId};
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 use task_file::TaskFile;
 use tokio::sync::OwnedMutexGuard;
 
 /// The worktrees of all tasks that have run here.
-pub(crate) struct Worktrees {
+pub struct Worktrees {
     git: Git,
     folders: Arc<Folders>,
     clock: Clock,
     rules: ScanRules,
     busy: Mutex<HashMap<TaskId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Who the user is, by clone: what it says is taken over anew when a run begins, and asked for no more until then.
+    users: Mutex<HashMap<PathBuf, Person>>,
 }
 
 impl Worktrees {
-    pub(crate) fn new(git: Git, folders: Arc<Folders>, clock: Clock, rules: &CheckpointRules) -> Self {
+    /// Those in `folders`, worked on with this git.
+    pub fn new(git: Git, folders: Arc<Folders>, clock: Clock, rules: &CheckpointRules) -> Self {
         let rules = ScanRules { max_untracked_bytes: rules.max_file_bytes, include: rules.include.clone() };
-        Self { git, folders, clock, rules, busy: Mutex::default() }
+        Self { git, folders, clock, rules, busy: Mutex::default(), users: Mutex::default() }
     }
 
     /// The git that is used.
@@ -52,6 +57,22 @@ impl Worktrees {
             Arc::clone(busy.entry(task).or_default())
         };
         turn.lock_owned().await
+    }
+
+    /// Who commits, as the clone had it when a run last began there.
+    async fn user(&self, clone: &BareClone) -> Result<Person, DaemonError> {
+        let known = self.users.lock().unwrap_or_else(PoisonError::into_inner).get(clone.dir()).cloned();
+        match known {
+            Some(user) => Ok(user),
+            None => self.ask_user(clone).await,
+        }
+    }
+
+    async fn ask_user(&self, clone: &BareClone) -> Result<Person, DaemonError> {
+        let user = clone.user().await?;
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.insert(clone.dir().to_owned(), user.clone());
+        Ok(user)
     }
 
     fn place(&self, file: &TaskFile) -> Result<(Source, BareClone), DaemonError> {

@@ -8,10 +8,12 @@ mod before;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use tokio::io::AsyncWrite;
+
 use self::before::{Before, Previous};
 use crate::names::{BadName, broken_rule};
 use crate::scan::{Head, Scanned};
-use crate::{FileChange, GitError, NotHeld, Person, ScanError, ScanRules, Sha, Worktree, diff};
+use crate::{FileChange, GitError, NotHeld, PatchWritten, Person, ScanError, ScanRules, Sha, Worktree, diff};
 
 /// What a checkpoint is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +41,10 @@ pub struct CheckpointRequest {
     pub at: SystemTime,
     /// What it holds. The size limit counts for turns only.
     pub rules: ScanRules,
-    /// The commit of the checkpoint before it, else the task's base commit; `None` where the task began with nothing.
+    /// The commit of the checkpoint before it, if there is one. It may be missing here: another machine made it.
     pub previous: Option<Sha>,
+    /// The task's base commit, which counts where there is no previous one; `None` where the task began with nothing.
+    pub base: Option<Sha>,
 }
 
 /// A checkpoint that was made.
@@ -91,15 +95,34 @@ impl Worktree {
     /// Makes a checkpoint; `None` where it is for a turn that changed neither a file nor HEAD. Made again under the
     /// same number it is found as it is.
     pub async fn checkpoint(&self, request: &CheckpointRequest) -> Result<Option<Made>, CheckpointError> {
+        Ok(self.make(request, None).await?.map(|(made, _)| made))
+    }
+
+    /// Makes a checkpoint as [`checkpoint`](Self::checkpoint) does, and writes what differs from the previous one as
+    /// [`BareClone::patch`](crate::BareClone::patch) does.
+    pub async fn checkpoint_with_patch(
+        &self,
+        request: &CheckpointRequest,
+        limit: u64,
+        out: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<Option<(Made, PatchWritten)>, CheckpointError> {
+        self.make(request, Some((limit, out))).await
+    }
+
+    async fn make(
+        &self,
+        request: &CheckpointRequest,
+        patch: Option<Patch<'_>>,
+    ) -> Result<Option<(Made, PatchWritten)>, CheckpointError> {
         let failed =
             |source| CheckpointError::Write { path: self.folder().into(), number: request.number, source };
         let name = request.ref_name()?;
-        let Before { head, previous, made } =
-            self.before(request.previous.as_ref(), Some(&name)).await.map_err(failed)?;
+        let before = self.before(request.previous.as_ref(), request.base.as_ref(), Some(&name));
+        let Before { head, previous, made } = before.await.map_err(failed)?;
         if let Some((commit, tree)) = made {
             let head = Head { commit: self.head_of(&commit).await.map_err(failed)?, tree: None };
             let scanned = Scanned { tree, head, not_held: Vec::new() };
-            let differs = self.differs(&previous, &scanned).await.map_err(failed)?;
+            let differs = self.differs(&previous, &scanned, patch).await.map_err(failed)?;
             return Ok(Some(Made::new(commit, scanned, differs, &previous)));
         }
         let limit = request.rules.max_untracked_bytes.filter(|_| request.kind == CheckpointKind::Turn);
@@ -109,7 +132,8 @@ impl Worktree {
             return Ok(None);
         }
         let keep = self.keep(request, &name, &scanned);
-        let (commit, differs) = tokio::try_join!(keep, self.differs(&previous, &scanned)).map_err(failed)?;
+        let differs = self.differs(&previous, &scanned, patch);
+        let (commit, differs) = tokio::try_join!(keep, differs).map_err(failed)?;
         Ok(Some(Made::new(commit, scanned, differs, &previous)))
     }
 
@@ -117,7 +141,7 @@ impl Worktree {
     /// Costs as much as a checkpoint; who wants one anyway asks for one of kind `Turn`.
     pub async fn changed_since(&self, earlier: Option<&Sha>, rules: &ScanRules) -> Result<bool, ScanError> {
         let failed = |source| ScanError::Git { path: self.folder().into(), source };
-        let Before { head, previous, .. } = self.before(earlier, None).await.map_err(failed)?;
+        let Before { head, previous, .. } = self.before(None, earlier, None).await.map_err(failed)?;
         if head.commit != previous.head {
             return Ok(true);
         }
@@ -145,25 +169,45 @@ impl Worktree {
         Ok(commit)
     }
 
-    async fn differs(&self, previous: &Previous, scanned: &Scanned) -> Result<Differs, GitError> {
-        let changes = diff::changes(|command| self.run(command), previous.tree.as_ref(), &scanned.tree);
-        let (branch, files) = tokio::try_join!(self.branch(), changes)?;
-        Ok(Differs { branch, files })
+    async fn differs(
+        &self,
+        previous: &Previous,
+        scanned: &Scanned,
+        patch: Option<Patch<'_>>,
+    ) -> Result<Differs, GitError> {
+        let (from, to) = (previous.tree.as_ref(), &scanned.tree);
+        let changes = async {
+            match patch {
+                Some((limit, out)) => {
+                    diff::patch(|command| self.run(command), from, to, Some(limit), out).await
+                }
+                None => {
+                    let files = diff::changes(|command| self.run(command), from, to).await?;
+                    Ok((files, PatchWritten { bytes: 0, truncated: false }))
+                }
+            }
+        };
+        let (branch, (files, patch)) = tokio::try_join!(self.branch(), changes)?;
+        Ok(Differs { branch, files, patch })
     }
 }
+
+/// At most how much of it, and where to.
+type Patch<'a> = (u64, &'a mut (dyn AsyncWrite + Unpin + Send));
 
 const TRAILER: &str = "Makima-Checkpoint: ";
 
 struct Differs {
     branch: Option<String>,
     files: Vec<FileChange>,
+    patch: PatchWritten,
 }
 
 impl Made {
-    fn new(commit: Sha, scanned: Scanned, differs: Differs, previous: &Previous) -> Self {
+    fn new(commit: Sha, scanned: Scanned, differs: Differs, previous: &Previous) -> (Self, PatchWritten) {
         let unchanged = previous.is(&scanned);
         let Scanned { tree, head, not_held } = scanned;
-        Self {
+        let made = Self {
             commit,
             tree,
             head_commit: head.commit,
@@ -173,7 +217,8 @@ impl Made {
             files_changed: differs.files,
             not_held,
             unchanged,
-        }
+        };
+        (made, differs.patch)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What differs between two commits or trees: numbers for every file, and the patch for people to read.
 
 mod parse;
+mod split;
 
 use tokio::io::AsyncWrite;
 
+use self::split::Split;
 use crate::invocation::Invocation;
 use crate::{BareClone, GitError, Sha};
 
@@ -66,31 +68,21 @@ impl BareClone {
 
     /// Writes the patch between two commits or trees, as `git diff` has it (three lines around, renames found, names
     /// quoted as git quotes them, binary files only named), at most `limit` bytes of it. No program that the repository
-    /// names is run for it.
+    /// names is run for it. Answers the files that differ too, which costs nothing more.
     pub async fn patch(
         &self,
         from: Option<&Sha>,
         to: &Sha,
         limit: Option<u64>,
         out: &mut (dyn AsyncWrite + Unpin + Send),
-    ) -> Result<PatchWritten, GitError> {
-        let from = older(|command| self.run(command), from).await?;
-        let diff = self.run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args([
-            "-p",
-            "-U3",
-            "--full-index",
-            "--no-color",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-            "--submodule=short",
-            "--end-of-options",
-        ]);
-        let copied = diff.arg(&from).arg(to).copy_to(out, limit).await?;
-        Ok(PatchWritten { bytes: copied.bytes, truncated: copied.truncated })
+    ) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
+        patch(|command| self.run(command), from, to, limit, out).await
     }
 }
 
 const QUIET: [&str; 5] = ["-r", "-M", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"];
+
+const RECORDS: [&str; 3] = ["-z", "--raw", "--numstat"];
 
 pub(crate) async fn changes(
     run: impl Fn(&str) -> Invocation,
@@ -101,9 +93,41 @@ pub(crate) async fn changes(
     if from == *to {
         return Ok(Vec::new());
     }
-    let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET);
-    let said = diff.args(["-z", "--raw", "--numstat", "--end-of-options"]).arg(&from).arg(to).ok().await?;
+    let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(RECORDS);
+    let said = diff.arg("--end-of-options").arg(&from).arg(to).ok().await?;
     parse::changes(&said).ok_or_else(|| GitError::unreadable("diff-tree", &said))
+}
+
+pub(crate) async fn patch(
+    run: impl Fn(&str) -> Invocation,
+    from: Option<&Sha>,
+    to: &Sha,
+    limit: Option<u64>,
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
+    let from = older(&run, from).await?;
+    if from == *to {
+        return Ok((Vec::new(), PatchWritten { bytes: 0, truncated: false }));
+    }
+    let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(RECORDS).args([
+        "-p",
+        "-U3",
+        "--full-index",
+        "--no-color",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--submodule=short",
+        "--end-of-options",
+    ]);
+    let mut split = Split::new(out, limit);
+    let copied = diff.arg(&from).arg(to).copy_to(&mut split).await;
+    // Cut off, git was ended: its own words don't count.
+    if !split.is_cut {
+        copied?;
+    }
+    let changes =
+        parse::changes(&split.head).ok_or_else(|| GitError::unreadable("diff-tree", &split.head))?;
+    Ok((changes, PatchWritten { bytes: split.bytes, truncated: split.is_cut }))
 }
 
 async fn older(run: impl Fn(&str) -> Invocation, from: Option<&Sha>) -> Result<Sha, GitError> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 /// Variables that git, ssh or curl need to work as they do in the user's own shell. `GIT_*` is here only where it
 /// says how to reach a server or where the user's settings stand; all others are scrubbed.
@@ -73,6 +75,16 @@ impl Environment {
     /// The value of one variable, if it is passed on.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// Where a program is on `PATH`. Started by this path, a process needs no copy of the caller's memory first, which is
+    /// what the standard library makes where it has to look for the program in another `PATH` than the caller's own.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let is_program = |path: &PathBuf| {
+            path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        };
+        let folders = std::env::split_paths(self.get("PATH")?);
+        folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(is_program)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {

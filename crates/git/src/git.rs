@@ -2,7 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::invocation::Invocation;
@@ -18,6 +19,7 @@ pub struct Git {
 
 #[derive(Debug)]
 struct Settings {
+    program: PathBuf,
     environment: Environment,
     ssh_command: Option<OsString>,
     version: Version,
@@ -37,17 +39,20 @@ pub struct Version {
 impl Git {
     /// Looks for git on the environment's `PATH` and checks its version.
     pub async fn find(environment: Environment) -> Result<Self, GitError> {
+        let program = environment
+            .program("git")
+            .ok_or_else(|| GitError::Missing { source: io::ErrorKind::NotFound.into() })?;
         let bare = |ssh_command, version| Self {
-            settings: Arc::new(Settings { environment: environment.clone(), ssh_command, version }),
+            settings: Arc::new(Settings {
+                program: program.clone(),
+                environment: environment.clone(),
+                ssh_command,
+                version,
+            }),
         };
         let unknown = Version { major: 0, minor: 0, text: String::new() };
         let git = bare(None, unknown);
-        let said = git.run("version").ok().await.map_err(|error| match error {
-            GitError::Run { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                GitError::Missing { source }
-            }
-            other => other,
-        })?;
+        let said = git.run("version").ok().await?;
         let version = Version::read(&said).ok_or_else(|| GitError::unreadable("version", &said))?;
         if (version.major, version.minor) < OLDEST {
             return Err(GitError::TooOld { found: version.text });
@@ -64,6 +69,11 @@ impl Git {
     /// The environment that was given.
     pub fn environment(&self) -> &Environment {
         &self.settings.environment
+    }
+
+    /// The program itself.
+    pub(crate) fn program(&self) -> &Path {
+        &self.settings.program
     }
 
     /// How to call ssh: as the user set it up outside of any repository, else so that it never asks.

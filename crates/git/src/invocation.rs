@@ -56,15 +56,9 @@ pub(crate) struct Output {
     pub(crate) stderr: Vec<u8>,
 }
 
-/// What `Invocation::copy_to` did.
-pub(crate) struct Copied {
-    pub(crate) bytes: u64,
-    pub(crate) truncated: bool,
-}
-
 impl Invocation {
     pub(crate) fn new(git: &Git, name: &str) -> Self {
-        let mut command = Command::new("git");
+        let mut command = Command::new(git.program());
         command.env_clear().envs(git.environment().iter());
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GCM_INTERACTIVE", "never");
         command.env("GIT_ASKPASS", "false").env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force");
@@ -156,20 +150,11 @@ impl Invocation {
         Output { code: ended.code, stdout, stderr: ended.stderr }.success(&name)
     }
 
-    /// Runs it and copies what it writes, at most `limit` bytes; git is killed at the limit.
-    pub(crate) async fn copy_to(
-        self,
-        out: &mut (dyn AsyncWrite + Unpin + Send),
-        limit: Option<u64>,
-    ) -> Result<Copied, GitError> {
+    /// Runs it and copies what it writes; where that can't be written, git is killed.
+    pub(crate) async fn copy_to(self, out: &mut (dyn AsyncWrite + Unpin + Send)) -> Result<(), GitError> {
         let name = self.name.clone();
-        let mut copied = Copied { bytes: 0, truncated: false };
-        let to = child::Stdout::Copied(out, limit.unwrap_or(u64::MAX), &mut copied);
-        let ended = child::run(self.ready(), to, None).await?;
-        if !copied.truncated {
-            Output { code: ended.code, stdout: Vec::new(), stderr: ended.stderr }.success(&name)?;
-        }
-        Ok(copied)
+        let ended = child::run(self.ready(), child::Stdout::Copied(out), None).await?;
+        Output { code: ended.code, stdout: Vec::new(), stderr: ended.stderr }.success(&name).map(drop)
     }
 
     fn ready(mut self) -> child::Ready {

@@ -13,6 +13,7 @@ mod error;
 mod git;
 mod inspect;
 mod invocation;
+mod loose_ref;
 mod names;
 mod new_repository;
 mod person;

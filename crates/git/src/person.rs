@@ -30,12 +30,23 @@ impl Person {
 impl BareClone {
     /// The user, as the repository's settings (carried over) or the machine's name them.
     pub async fn user(&self) -> Result<Person, GitError> {
-        let git = self.git();
-        let read = async |key| -> Result<String, GitError> {
-            let value = git.setting(self.dir(), key).await?;
-            Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default())
-        };
-        Ok(Person { name: read("user.name").await?, email: read("user.email").await? })
+        let asked =
+            self.run("config").args(["--null", "--get-regexp", "^user\\.(name|email)$"]).output().await?;
+        let mut user = Person { name: String::new(), email: String::new() };
+        // Exits with 1 where there is none.
+        if asked.code == Some(1) {
+            return Ok(user);
+        }
+        let said = asked.success("config")?;
+        let text = String::from_utf8_lossy(&said);
+        // The last one counts, as for git.
+        for (name, value) in text.split('\0').filter_map(|entry| entry.split_once('\n')) {
+            match name {
+                "user.name" => user.name = value.into(),
+                _ => user.email = value.into(),
+            }
+        }
+        Ok(user)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::names::BadName;
-use crate::{BareClone, BranchName, GitError, Sha, Source};
+use crate::{BareClone, BranchName, GitError, Sha, Source, loose_ref};
 
 /// What became of a task's branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,8 @@ pub enum PublishError {
 
 impl BareClone {
     /// Fetches a task branch into the source, if that is a repository on this machine. It is forced: nobody else
-    /// writes below `makima/`. No tags, hooks, `FETCH_HEAD` or housekeeping.
+    /// writes below `makima/`. No tags, hooks, `FETCH_HEAD` or housekeeping. Where the branch is there at this commit
+    /// already, nothing is done.
     pub async fn publish(&self, source: &Source, branch: &BranchName) -> Result<Published, PublishError> {
         let Source::Local(repository) = source else { return Ok(Published::KeptInClone) };
         if !branch.is_task_branch() {
@@ -60,9 +61,19 @@ impl BareClone {
 
     async fn fetch_into(&self, repository: &Path, branch: &BranchName) -> Result<Published, GitError> {
         let full = branch.full();
-        let Some(commit) = self.commit_of(&full).await? else { return Ok(Published::NothingYet) };
+        let commit = match loose_ref::commit_of(self.dir(), &full) {
+            Some(commit) => Some(commit),
+            None => self.commit_of(&full).await?,
+        };
+        let Some(commit) = commit else { return Ok(Published::NothingYet) };
         let folder =
             if repository.is_file() { repository.parent().unwrap_or(repository) } else { repository };
+        // Most turns commit nothing.
+        let inside = folder.join(".git");
+        let git_dir = if inside.exists() { &inside } else { folder };
+        if loose_ref::commit_of(git_dir, &full).as_ref() == Some(&commit) {
+            return Ok(Published::Fetched { commit });
+        }
         if let Some(worktree) = self.worktree_on(folder, &full).await? {
             return Ok(Published::CheckedOut { worktree });
         }

@@ -7,12 +7,13 @@
 
 mod attempt;
 mod index;
+mod kept;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::invocation::Invocation;
-use crate::{Git, GitError, Sha, Worktree};
+use crate::{Git, GitError, Sha, Worktree, loose_ref};
 
 /// What a checkpoint holds, beside everything that git would.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -174,13 +175,21 @@ impl Site {
             Some(head) => head,
             None => self.head().await.map_err(failed)?,
         };
-        let not_held = self.read_into_index(rules).await?;
-        let (tree, after) = tokio::try_join!(self.write_tree(), self.head()).map_err(failed)?;
+        let (not_held, prepared) = self.read_into_index(rules).await?;
+        let (tree, after) = tokio::try_join!(self.write_tree(), self.head_again(&before)).map_err(failed)?;
+        let remembered = self.remember(&prepared.kept, &prepared.own);
+        remembered.map_err(|source| ScanError::Index { path: self.folder.clone(), source })?;
         Ok((before == after).then_some(Scanned { tree, head: before, not_held }))
     }
 
     async fn write_tree(&self) -> Result<Sha, GitError> {
         Sha::read("write-tree", &self.ours("write-tree").ok().await?)
+    }
+
+    /// HEAD once more. Where a file says that it is the same there is no need to ask git.
+    async fn head_again(&self, before: &Head) -> Result<Head, GitError> {
+        let now = loose_ref::head(&self.git_dir);
+        if now.is_some() && now == before.commit { Ok(before.clone()) } else { self.head().await }
     }
 
     async fn head(&self) -> Result<Head, GitError> {
@@ -192,5 +201,17 @@ impl Site {
     fn path_of(&self, name: &[u8]) -> PathBuf {
         use std::os::unix::ffi::OsStrExt;
         self.folder.join(Path::new(std::ffi::OsStr::from_bytes(name)))
+    }
+
+    /// Whether something is there that a tree can hold by this name.
+    fn is_file(&self, name: &[u8]) -> bool {
+        let found = self.path_of(name).symlink_metadata();
+        found.is_ok_and(|found| found.is_file() || found.is_symlink()) && !self.is_behind_link(name)
+    }
+
+    /// Whether a folder of its path is a link: then what is there is not the worktree's.
+    fn is_behind_link(&self, name: &[u8]) -> bool {
+        let slashes = name.iter().enumerate().filter(|(_, b)| **b == b'/');
+        slashes.map(|(at, _)| self.path_of(&name[..at])).any(|folder| folder.is_symlink())
     }
 }

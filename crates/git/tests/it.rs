@@ -26,6 +26,8 @@ mod new_repository;
 mod odd_worktrees;
 #[path = "it/publishing.rs"]
 mod publishing;
+#[path = "it/skips.rs"]
+mod skips;
 #[path = "it/uncommitted.rs"]
 mod uncommitted;
 #[path = "it/worktrees.rs"]

@@ -1,20 +1,14 @@
 //! Checkpoints: after a turn, and by hand.
 
-use super::{
-    TaskFile, Worktrees,
-    task_file::{self},
-};
-use crate::{DaemonError, disk, error::told};
+use super::{TaskFile, Worktrees, new_blob::NewBlob, task_file};
+use crate::{DaemonError, error::told};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use makima_git::{
-    Action, BareClone, CheckpointKind as GitKind, CheckpointRequest, Made, NotHeldReason as GitReason, Sha,
-};
+use makima_git::{Action, CheckpointKind as GitKind, CheckpointRequest, NotHeldReason as GitReason, Sha};
 use makima_model::{
-    BlobRef, CheckpointId, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason,
-    Record, RunId, TaskId,
+    CheckpointId, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason, Record,
+    RunId, TaskId,
 };
 use makima_wire::frame::{LastCheckpoint, StartRun};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The largest patch that is taken to the server.
 const LARGEST_PATCH: u64 = 64 << 20;
@@ -42,7 +36,7 @@ struct Wanted<'a> {
 impl Worktrees {
     /// Makes the checkpoint after a turn and publishes the branch. Answers what came of it, to be written to the journal;
     /// if it was done before, the same.
-    pub(crate) async fn keep_turn(&self, run: &StartRun, turn: u32) -> Vec<Record> {
+    pub async fn keep_turn(&self, run: &StartRun, turn: u32) -> Vec<Record> {
         let _held = self.hold(run.task).await;
         let failed = |error: &DaemonError| Record::CheckpointFailed { turn, message: told(error) };
         let mut file = match TaskFile::find(&self.folders, run.task).await {
@@ -111,11 +105,7 @@ impl Worktrees {
         let last = file.last(wanted.last);
         let made_here = file.made.as_ref().map(|made| made.checkpoint.id);
         let committed = file.committed.as_deref().filter(|_| last.as_ref().map(|last| last.id) == made_here);
-        let previous = match committed.or(last.as_ref().map(|last| last.commit.as_str())) {
-            // One that was made on another machine may not be here.
-            Some(commit) => clone.commit_of(commit).await?.or_else(|| base_of(file)),
-            None => base_of(file),
-        };
+        let previous = committed.or(last.as_ref().map(|last| last.commit.as_str()));
         let number = last.as_ref().map_or(1, |last| last.number + 1);
         let at = self.clock.now();
         let request = CheckpointRequest {
@@ -126,13 +116,25 @@ impl Worktrees {
                 CheckpointKind::Manual => GitKind::Manual,
             },
             message: wanted.message.clone(),
-            author: clone.user().await?,
+            author: self.user(&clone).await?,
             at: at.utc().into(),
             rules: self.rules.clone(),
-            previous: previous.clone(),
+            previous: previous.and_then(Sha::parse),
+            base: file.base_commit.as_deref().and_then(Sha::parse),
         };
-        let Some(made) = worktree.checkpoint(&request).await? else { return Ok(None) };
-        let patch = self.patch(&clone, previous.as_ref(), &made).await?;
+        let mut blob = NewBlob::create(&self.folders, wanted.task).await?;
+        let made = worktree.checkpoint_with_patch(&request, LARGEST_PATCH, &mut blob).await;
+        // No patch: it is above the limit, or there is none.
+        let patch = match &made {
+            Ok(Some((_, written))) if written.bytes > 0 && !written.truncated => {
+                Some(blob.keep(&self.folders).await?)
+            }
+            _ => {
+                blob.discard()?;
+                None
+            }
+        };
+        let Some((made, _)) = made? else { return Ok(None) };
         let checkpoint = CheckpointMade {
             id: wanted.id,
             number,
@@ -154,48 +156,6 @@ impl Worktrees {
         file.write(&self.folders, wanted.task).await?;
         Ok(Some(checkpoint))
     }
-
-    /// Leaves the patch where it is uploaded from. `None`: it is above the limit, or there is none.
-    async fn patch(
-        &self,
-        clone: &BareClone,
-        from: Option<&Sha>,
-        made: &Made,
-    ) -> Result<Option<BlobRef>, DaemonError> {
-        if made.files_changed.is_empty() {
-            return Ok(None);
-        }
-        // Named by the commit until its hash is known: another task's patch is another file.
-        let path = self.folders.blob(&format!("{}.new", made.commit));
-        let failed = |source| DaemonError::write(&path, source);
-        let mut file = tokio::fs::File::create(&path).await.map_err(failed)?;
-        let written = clone.patch(from, &made.tree, Some(LARGEST_PATCH), &mut file).await?;
-        if written.truncated {
-            disk::remove(&path)?;
-            return Ok(None);
-        }
-        file.flush().await.map_err(failed)?;
-        file.sync_all().await.map_err(failed)?;
-        let hash = hash(&path).await?;
-        tokio::fs::rename(&path, self.folders.blob(&hash)).await.map_err(failed)?;
-        Ok(Some(BlobRef { hash, bytes: written.bytes }))
-    }
-}
-
-async fn hash(path: &std::path::Path) -> Result<String, DaemonError> {
-    let failed = |source| DaemonError::read(path, source);
-    let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
-    let (mut hasher, mut buffer) = (blake3::Hasher::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer).await.map_err(failed)? {
-            0 => return Ok(hasher.finalize().to_hex().to_string()),
-            read => hasher.update(&buffer[..read]),
-        };
-    }
-}
-
-fn base_of(file: &TaskFile) -> Option<Sha> {
-    file.base_commit.as_deref().and_then(Sha::parse)
 }
 
 fn change(change: &makima_git::FileChange) -> FileChange {

@@ -26,7 +26,7 @@ impl Worktrees {
         let (_, clone) = self.place(&file)?;
         let worktree = clone.worktree(&self.folders.worktree(run.task))?;
         let branch = BranchName::new(&run.branch_name)?;
-        let (author, at) = (clone.user().await?, self.clock.now().utc().into());
+        let (author, at) = (self.user(&clone).await?, self.clock.now().utc().into());
         let commit = worktree.commit_remaining(&branch, &run.task_name, &author, at).await?;
         let checkpoint = file.made.as_ref().and_then(|made| Sha::parse(&made.checkpoint.commit_sha));
         if let (Some(commit), Some(checkpoint)) = (commit, checkpoint)

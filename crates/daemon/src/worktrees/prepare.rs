@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 impl Worktrees {
     /// Brings the clone up to date and makes the worktree. Answers where it is, and what to say about it.
-    pub(crate) async fn prepare(
+    pub async fn prepare(
         &self,
         run: &StartRun,
         watch: &mut (dyn FnMut(Progress) + Send),
@@ -18,6 +18,7 @@ impl Worktrees {
         let branch = BranchName::new(&run.branch_name)?;
         let _held = self.hold(run.task).await;
         let clone = self.git.ensure_clone(&self.folders.clone_of(&run.repository), &source, watch).await?;
+        self.ask_user(&clone).await?;
         let known = TaskFile::read(&self.folders, run.task).await?;
         let (start, base) = match known.as_ref().filter(|known| known.repository == run.repository) {
             Some(known) => of_known(known),
@@ -67,7 +68,7 @@ impl Worktrees {
         }
         let keep = format!("refs/makima/tasks/{}/uncommitted", run.task);
         let at = self.clock.now().utc().into();
-        let start = clone.include_uncommitted(source, &keep, &clone.user().await?, at).await?;
+        let start = clone.include_uncommitted(source, &keep, &self.user(clone).await?, at).await?;
         // They stand on the user's HEAD, wherever the branch that was named is.
         base.commit = match &start {
             Start::Commit(head) | Start::Uncommitted { head, .. } => Some(head.clone()),

@@ -19,9 +19,11 @@ pub(super) struct Previous {
 }
 
 impl Worktree {
+    /// `previous` may be on another machine alone: then it is `base` that counts, which has to be here.
     pub(super) async fn before(
         &self,
         previous: Option<&Sha>,
+        base: Option<&Sha>,
         name: Option<&str>,
     ) -> Result<Before, GitError> {
         // A name that is never there, where none is asked for.
@@ -32,23 +34,25 @@ impl Worktree {
         {
             asked += &format!("info {object}\n");
         }
-        if let Some(previous) = previous {
-            asked += &format!("info {previous}^{{tree}}\ncontents {previous}\n");
+        let earlier: Vec<&Sha> = previous.into_iter().chain(base).collect();
+        for commit in &earlier {
+            asked += &format!("info {commit}^{{tree}}\ncontents {commit}\n");
         }
         let said = self.run("cat-file").arg("--batch-command").stdin(asked).ok().await?;
-        let mut rest = &said[..];
-        let mut next = || {
-            let end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-            let line = String::from_utf8_lossy(&rest[..end]).into_owned();
-            rest = rest.get(end + 1..).unwrap_or_default();
-            found(&line)
-        };
-        let head = Head { commit: next(), tree: next() };
-        let made = next().zip(next());
-        let Some(commit) = previous else { return Ok(Before { head, previous: Previous::default(), made }) };
-        let (Some(tree), Some(_)) = (next(), next()) else { return Err(missing(commit)) };
-        let head_then = head_under(commit, &String::from_utf8_lossy(rest));
-        Ok(Before { head, previous: Previous { tree: Some(tree), head: head_then }, made })
+        let mut said = Said(&said);
+        let head = Head { commit: said.name(), tree: said.name() };
+        let made = said.name().zip(said.name());
+        for commit in earlier {
+            let (tree, text) = (said.name(), said.contents());
+            if let (Some(tree), Some(text)) = (tree, text) {
+                let previous = Previous { tree: Some(tree), head: head_under(commit, &text) };
+                return Ok(Before { head, previous, made });
+            }
+        }
+        match base {
+            Some(base) => Err(missing(base)),
+            None => Ok(Before { head, previous: Previous::default(), made }),
+        }
     }
 
     /// What HEAD was when a checkpoint was made.
@@ -58,9 +62,29 @@ impl Worktree {
     }
 }
 
-/// `<name> <type> <size>`, or `<what was asked> missing`.
-fn found(line: &str) -> Option<Sha> {
-    Sha::parse(line.split(' ').next()?).filter(|_| !line.ends_with(" missing"))
+/// What `cat-file` has yet to be read of.
+struct Said<'a>(&'a [u8]);
+
+impl Said<'_> {
+    /// `<name> <type> <size>`, or `<what was asked> missing`.
+    fn line(&mut self) -> Option<String> {
+        let end = self.0.iter().position(|b| *b == b'\n')?;
+        let line = String::from_utf8_lossy(&self.0[..end]).into_owned();
+        self.0 = &self.0[end + 1..];
+        Some(line).filter(|line| !line.ends_with(" missing"))
+    }
+
+    fn name(&mut self) -> Option<Sha> {
+        Sha::parse(self.line()?.split(' ').next()?)
+    }
+
+    /// An object, and the newline after it.
+    fn contents(&mut self) -> Option<String> {
+        let size: usize = self.line()?.rsplit(' ').next()?.parse().ok()?;
+        let (text, rest) = self.0.split_at_checked(size)?;
+        self.0 = rest.get(1..).unwrap_or_default();
+        Some(String::from_utf8_lossy(text).into_owned())
+    }
 }
 
 fn missing(commit: &Sha) -> GitError {

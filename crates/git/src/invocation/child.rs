@@ -8,7 +8,6 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::Command;
 
-use super::Copied;
 use crate::GitError;
 
 /// How much of git's stderr is kept: its last words are the ones that count.
@@ -23,7 +22,7 @@ pub(super) struct Ready {
 
 pub(super) enum Stdout<'a> {
     Whole(&'a mut Vec<u8>, u64),
-    Copied(&'a mut (dyn AsyncWrite + Unpin + Send), u64, &'a mut Copied),
+    Copied(&'a mut (dyn AsyncWrite + Unpin + Send)),
 }
 
 pub(super) struct Ended {
@@ -94,17 +93,14 @@ async fn drive(
     };
     let read = async {
         let within = match (from, stdout) {
-            (Some(from), Stdout::Whole(all, limit)) => whole(from, all, limit).await?,
-            (Some(from), Stdout::Copied(out, limit, copied)) => {
-                copy(from, out, limit, copied).await?;
-                !copied.truncated
-            }
-            (None, _) => true,
+            (Some(from), Stdout::Whole(all, limit)) => whole(from, all, limit).await,
+            (Some(from), Stdout::Copied(out)) => copy(from, out).await.map(|()| true),
+            (None, _) => Ok(true),
         };
-        if !within {
+        if !matches!(within, Ok(true)) {
             group.kill();
         }
-        io::Result::Ok(within)
+        within
     };
     let listen = listen(words, lines);
     let (_, within, stderr) = tokio::join!(feed, read, listen);
@@ -119,25 +115,12 @@ async fn whole(mut from: impl AsyncRead + Unpin, all: &mut Vec<u8>, limit: u64) 
     Ok(all.len() as u64 <= limit)
 }
 
-async fn copy(
-    mut from: impl AsyncRead + Unpin,
-    out: &mut (dyn AsyncWrite + Unpin + Send),
-    limit: u64,
-    copied: &mut Copied,
-) -> io::Result<()> {
+async fn copy(mut from: impl AsyncRead + Unpin, out: &mut (dyn AsyncWrite + Unpin + Send)) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let read = from.read(&mut buffer).await?;
-        if read == 0 {
-            return out.flush().await;
-        }
-        let room = usize::try_from(limit - copied.bytes).unwrap_or(usize::MAX);
-        let taken = read.min(room);
-        out.write_all(&buffer[..taken]).await?;
-        copied.bytes += taken as u64;
-        if taken < read {
-            copied.truncated = true;
-            return out.flush().await;
+        match from.read(&mut buffer).await? {
+            0 => return out.flush().await,
+            read => out.write_all(&buffer[..read]).await?,
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 
+use super::index::Prepared;
+use super::kept::Kept;
 use super::{NotHeld, NotHeldReason, ScanError, ScanRules, Site};
 use crate::GitError;
 
@@ -11,53 +13,102 @@ type Name = Vec<u8>;
 /// What becomes of our index.
 #[derive(Default)]
 struct Plan {
+    /// As the worktree has them: also those that are gone from it.
     put: BTreeSet<Name>,
+    /// Though the worktree has them, or git would not look.
     take_out: BTreeSet<Name>,
     not_held: BTreeMap<Name, NotHeldReason>,
 }
 
 impl Site {
-    /// Brings our index to what the worktree is. Answers what it does not hold.
-    pub(super) async fn read_into_index(&self, rules: &ScanRules) -> Result<Vec<NotHeld>, ScanError> {
-        let prepared = self.prepare_index().await.map_err(|error| self.failed(error))?;
+    /// Brings our index to what the worktree is. Answers what it does not hold, and what is known of the index now.
+    pub(super) async fn read_into_index(
+        &self,
+        rules: &ScanRules,
+    ) -> Result<(Vec<NotHeld>, Prepared), ScanError> {
+        let mut prepared = self.prepare_index().await.map_err(|error| self.failed(error))?;
         let failed = |source| ScanError::Git { path: self.folder.clone(), source };
-        let mut plan = self.plan(rules, prepared.is_fresh).await.map_err(failed)?;
-        for submodule in prepared.submodules {
-            if self.path_of(&submodule).join(".git").exists() {
-                plan.not_held.insert(submodule, NotHeldReason::NestedRepository);
+        let mut plan = self.plan(rules, &mut prepared.kept).await.map_err(failed)?;
+        for submodule in &prepared.kept.submodules {
+            if self.path_of(submodule).join(".git").exists() {
+                plan.not_held.insert(submodule.clone(), NotHeldReason::NestedRepository);
             }
         }
         self.write(&mut plan).await.map_err(failed)?;
-        Ok(plan.not_held.into_iter().map(|(path, reason)| NotHeld { path, reason }).collect())
+        let not_held = plan.not_held.into_iter().map(|(path, reason)| NotHeld { path, reason }).collect();
+        Ok((not_held, prepared))
     }
 
-    /// Four readers of our index side by side, none of which writes.
-    async fn plan(&self, rules: &ScanRules, is_fresh: bool) -> Result<Plan, GitError> {
+    /// Readers of our index side by side, none of which writes.
+    async fn plan(&self, rules: &ScanRules, kept: &mut Kept) -> Result<Plan, GitError> {
         let (changed, new, ignored, wanted) = tokio::try_join!(
             self.ours("diff-files").args(["--raw", "-z", "--ignore-submodules=dirty", "--no-renames"]).ok(),
             self.ours("ls-files").args(["-z", "--others", "--exclude-standard"]).ok(),
-            async {
-                // What was copied just now holds only what the worktree's own index holds.
-                if is_fresh { Ok(Vec::new()) } else { self.ours("ls-files").args(TRACKED_IGNORED).ok().await }
-            },
+            self.ignored(&kept.extra),
             self.wanted(&rules.include),
         )?;
         let mut plan = Plan::default();
+        let missing: Vec<Name> = kept.missing.iter().filter(|name| self.is_file(name)).cloned().collect();
+        for name in missing {
+            // Tracked and there again, so no rule for untracked files holds for it.
+            kept.missing.remove(&name);
+            plan.put.insert(name);
+        }
         for name in names(&new).chain(names(&wanted)) {
-            self.consider_new(&mut plan, rules, name);
+            if !plan.put.contains(name) && self.consider_new(&mut plan, rules, name) {
+                kept.extra.insert(name.to_vec());
+            }
         }
-        self.consider_changed(&mut plan, rules, &changed).await?;
-        let ignored: BTreeSet<Name> = names(&ignored).map(<[u8]>::to_vec).collect();
-        if !ignored.is_empty() {
-            let own = self.run("ls-files").index(&self.own_index).args(TRACKED_IGNORED).ok().await?;
-            let own: BTreeSet<&[u8]> = names(&own).collect();
-            let wanted: BTreeSet<&[u8]> = names(&wanted).collect();
-            let gone =
-                ignored.into_iter().filter(|name| !own.contains(&name[..]) && !wanted.contains(&name[..]));
-            plan.take_out.extend(gone);
-        }
+        self.consider_changed(&mut plan, rules, kept, &changed).await?;
+        self.consider_ignored(&mut plan, kept, ignored, &wanted).await?;
         plan.put.retain(|name| !plan.take_out.contains(name));
         Ok(plan)
+    }
+
+    /// Those that git would not add now. Only what is in our index alone is asked for: what is tracked stays, whatever
+    /// it is called, and to ask for all files costs more than all else that a checkpoint does.
+    async fn ignored(&self, extra: &BTreeSet<Name>) -> Result<BTreeSet<Name>, GitError> {
+        // With a dot before it no name is taken for a pattern. What is behind a link is gone, and git refuses to look.
+        let mut asked = Vec::new();
+        for name in extra.iter().filter(|name| !self.is_behind_link(name)) {
+            asked.extend_from_slice(b"./");
+            asked.extend_from_slice(name);
+            asked.push(0);
+        }
+        if asked.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let check = self.run("check-ignore").args(["-z", "--no-index", "--stdin"]);
+        let output = check.stdin(asked).output().await?;
+        // Exits with 1 where it names none.
+        if output.code == Some(1) {
+            return Ok(BTreeSet::new());
+        }
+        let listed = output.success("check-ignore")?;
+        Ok(names(&listed).map(|name| name.strip_prefix(b"./").unwrap_or(name).to_vec()).collect())
+    }
+
+    async fn consider_ignored(
+        &self,
+        plan: &mut Plan,
+        kept: &mut Kept,
+        mut ignored: BTreeSet<Name>,
+        wanted: &[u8],
+    ) -> Result<(), GitError> {
+        for name in names(wanted) {
+            ignored.remove(name);
+        }
+        if ignored.is_empty() {
+            return Ok(());
+        }
+        let own = self.run("ls-files").index(&self.own_index).args(TRACKED_IGNORED).ok().await?;
+        for name in names(&own) {
+            ignored.remove(name);
+            kept.extra.remove(name);
+        }
+        kept.extra.retain(|name| !ignored.contains(name));
+        plan.take_out.append(&mut ignored);
+        Ok(())
     }
 
     /// Ignored files that are held all the same.
@@ -76,15 +127,17 @@ impl Site {
         listed.args(include).ok().await
     }
 
-    fn consider_new(&self, plan: &mut Plan, rules: &ScanRules, name: &[u8]) {
+    /// Whether it is put into our index.
+    fn consider_new(&self, plan: &mut Plan, rules: &ScanRules, name: &[u8]) -> bool {
         if let Some(folder) = name.strip_suffix(b"/") {
             plan.not_held.insert(folder.to_vec(), NotHeldReason::NestedRepository);
-            return;
+            return false;
         }
         match self.why_not(rules, name) {
             Some(reason) => drop(plan.not_held.insert(name.to_vec(), reason)),
-            None => drop(plan.put.insert(name.to_vec())),
+            None => return plan.put.insert(name.to_vec()),
         }
+        false
     }
 
     fn why_not(&self, rules: &ScanRules, name: &[u8]) -> Option<NotHeldReason> {
@@ -98,7 +151,13 @@ impl Site {
         (!open).then_some(NotHeldReason::Unreadable)
     }
 
-    async fn consider_changed(&self, plan: &mut Plan, rules: &ScanRules, raw: &[u8]) -> Result<(), GitError> {
+    async fn consider_changed(
+        &self,
+        plan: &mut Plan,
+        rules: &ScanRules,
+        kept: &mut Kept,
+        raw: &[u8],
+    ) -> Result<(), GitError> {
         let mut large = Vec::new();
         let mut fields = raw.split(|b| *b == 0);
         while let (Some(about), Some(name)) = (fields.next().filter(|about| !about.is_empty()), fields.next())
@@ -113,16 +172,24 @@ impl Site {
                 b"U" => self.path_of(name).symlink_metadata().is_ok_and(|found| !found.is_dir()),
                 _ => true,
             };
-            if is_there && after == b"160000" && before != b":160000" {
-                plan.not_held.insert(name.to_vec(), NotHeldReason::NestedRepository);
-                plan.take_out.insert(name.to_vec());
-            } else if is_there {
+            let is_repository = is_there && after == b"160000" && before != b":160000";
+            if is_there && !is_repository {
                 if self.why_not(rules, name) == Some(NotHeldReason::TooLarge) {
                     large.push(name);
                 }
                 plan.put.insert(name.to_vec());
-            } else {
+                continue;
+            }
+            if is_repository {
+                plan.not_held.insert(name.to_vec(), NotHeldReason::NestedRepository);
+            }
+            if is_repository || self.is_behind_link(name) {
                 plan.take_out.insert(name.to_vec());
+            } else {
+                plan.put.insert(name.to_vec());
+            }
+            if !kept.extra.remove(name) {
+                kept.missing.insert(name.to_vec());
             }
         }
         // Tracked in our index may be untracked in the worktree's own, and then the limit holds.
@@ -130,6 +197,7 @@ impl Site {
             let own = self.run("ls-files").index(&self.own_index).arg("-z").ok().await?;
             let own: BTreeSet<&[u8]> = names(&own).collect();
             for name in large.into_iter().filter(|name| !own.contains(name)) {
+                kept.extra.remove(name);
                 plan.take_out.insert(name.to_vec());
                 plan.not_held.insert(name.to_vec(), NotHeldReason::TooLarge);
             }

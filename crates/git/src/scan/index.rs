@@ -6,18 +6,19 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
 use super::Site;
+use super::kept::{ABSENT, Kept, identity};
 use crate::GitError;
 
 /// How our index stands before a scan.
 pub(super) struct Prepared {
     /// Whether it was copied just now: then it holds nothing that the worktree's own has not.
     pub(super) is_fresh: bool,
-    /// The submodules in it.
-    pub(super) submodules: Vec<Vec<u8>>,
+    /// What is known of it.
+    pub(super) kept: Kept,
+    /// The worktree's own index, which it is a copy of.
+    pub(super) own: String,
 }
 
 impl Site {
@@ -25,34 +26,35 @@ impl Site {
     pub(super) async fn prepare_index(&self) -> Result<Prepared, PrepareError> {
         fs::create_dir_all(&self.private)?;
         let own = identity(&self.own_index)?;
-        if let Some(submodules) = self.kept(&own)? {
-            return Ok(Prepared { is_fresh: false, submodules });
+        if let Some(kept) = self.kept(&own)? {
+            return Ok(Prepared { is_fresh: false, kept, own });
         }
         self.discard_index()?;
         if own != ABSENT {
             copy_with_time(&self.own_index, &self.index_file())?;
             self.copy_shared_parts()?;
         }
-        let submodules = self.clear_flags().await?;
-        let seed =
-            [own.as_bytes().to_vec()].into_iter().chain(submodules.iter().cloned()).collect::<Vec<_>>();
-        fs::write(self.seed_file(), seed.join(&0))?;
-        Ok(Prepared { is_fresh: true, submodules })
+        let submodules = self.clear_flags().await?.into_iter().collect();
+        Ok(Prepared { is_fresh: true, kept: Kept { submodules, ..Kept::default() }, own })
     }
 
     /// Makes our index ready ahead of time, with all files looked at.
     pub(super) async fn warm_index(&self) -> Result<(), PrepareError> {
-        if self.prepare_index().await?.is_fresh && self.index_file().exists() {
+        let prepared = self.prepare_index().await?;
+        if !prepared.is_fresh {
+            return Ok(());
+        }
+        if self.index_file().exists() {
             // Exits with 1 where a file differs, which is no failure.
             let args = ["-q", "--refresh", "--force-write-index"];
             self.ours("update-index").args(args).output().await?;
         }
-        Ok(())
+        Ok(self.remember(&prepared.kept, &prepared.own)?)
     }
 
     /// Throws our index away, with a lock that a killed git left.
     pub(crate) fn discard_index(&self) -> io::Result<()> {
-        for file in [self.seed_file(), self.index_file(), self.private.join("index.lock")] {
+        for file in [self.kept_file(), self.index_file(), self.private.join("index.lock")] {
             match fs::remove_file(file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -71,25 +73,6 @@ impl Site {
             }
         }
         Ok(())
-    }
-
-    fn seed_file(&self) -> PathBuf {
-        self.private.join("seed")
-    }
-
-    /// The submodules of our index, if it was copied from the worktree's own as that is now.
-    fn kept(&self, own: &str) -> io::Result<Option<Vec<Vec<u8>>>> {
-        let seed = match fs::read(self.seed_file()) {
-            Ok(seed) => seed,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if self.private.join("index.lock").exists() {
-            return Ok(None);
-        }
-        let mut parts = seed.split(|b| *b == 0);
-        let same = parts.next() == Some(own.as_bytes());
-        Ok(same.then(|| parts.map(<[u8]>::to_vec).collect()))
     }
 
     /// Lets git see files that the worktree's own index tells it not to look at. Answers the submodules.
@@ -150,20 +133,6 @@ impl From<io::Error> for PrepareError {
 impl From<GitError> for PrepareError {
     fn from(error: GitError) -> Self {
         Self::Git(error)
-    }
-}
-
-const ABSENT: &str = "absent";
-
-/// Tells one written index from the next: git never writes into an index, it puts a new file in its place.
-fn identity(index: &std::path::Path) -> io::Result<String> {
-    match fs::metadata(index) {
-        Ok(found) => {
-            let (ino, size) = (found.ino(), found.size());
-            Ok(format!("{ino} {size} {} {} {}", found.mtime(), found.mtime_nsec(), found.ctime_nsec()))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ABSENT.into()),
-        Err(error) => Err(error),
     }
 }
 

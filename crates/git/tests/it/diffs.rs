@@ -12,16 +12,16 @@ async fn a_patch_is_that_of_git_diff_and_bounded() {
     task.repo.write("a.txt", "one\n2\nthree\n").write("bin", b"\0\x01").write_bytes(b"\xff\n", "odd\n");
     let made = task.checkpoint(1).await;
     let mut patch = Vec::new();
-    let written = task.clone.patch(base.as_ref(), &made.commit, None, &mut patch).await.unwrap();
+    let (changes, written) = task.clone.patch(base.as_ref(), &made.commit, None, &mut patch).await.unwrap();
     let wanted =
         task.repo.git(&["diff", "--full-index", base.as_ref().unwrap().as_str(), made.commit.as_str()]);
     assert_eq!(String::from_utf8(patch.clone()).unwrap().trim_end(), wanted.trim_end());
     assert_eq!((written.bytes, written.truncated), (patch.len() as u64, false));
     let mut short = Vec::new();
-    let written = task.clone.patch(base.as_ref(), &made.commit, Some(10), &mut short).await.unwrap();
+    let (same, written) = task.clone.patch(base.as_ref(), &made.commit, Some(10), &mut short).await.unwrap();
     assert_eq!((&short[..], written.bytes, written.truncated), (&patch[..10], 10, true));
-    let same = task.clone.changes(base.as_ref(), &made.commit).await.unwrap();
-    assert_eq!(same, made.files_changed);
+    let bare = task.clone.changes(base.as_ref(), &made.commit).await.unwrap();
+    assert_eq!([&changes, &same, &bare], [&made.files_changed; 3]);
 }
 
 #[tokio::test]

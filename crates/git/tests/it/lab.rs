@@ -122,6 +122,7 @@ impl Task {
             at: noon(),
             rules: ScanRules::default(),
             previous: self.last.clone(),
+            base: None,
         }
     }
 

@@ -14,7 +14,7 @@ enum Edit {
     Move(usize, usize),
     Link(usize),
     Executable(usize),
-    Ignore(u8),
+    Ignore(usize, usize),
     Add(usize),
     ForceAdd(usize),
     Untrack(usize),
@@ -23,6 +23,10 @@ enum Edit {
     Checkpoint,
 }
 
+/// Where rules for ignored files stand: nested ones, and those outside of the worktree.
+const RULES: &[&str] = &[".gitignore", "d/.gitignore", "d/e/.gitignore", "INFO", "GLOBAL"];
+/// The last one ignores the file that it stands in, too.
+const IGNORED: &[&str] = &["", "*.log\n", "*.tmp\n/d/\n", "a\n!b.log\n", "*\n"];
 const NAMES: &[&str] = &["a", "b.log", "d/a", "d/b.log", "d/e/c", "x", "x/y", "t.tmp", "d"];
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
@@ -33,18 +37,18 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         1 => (name(), name()).prop_map(|(a, b)| Edit::Move(a, b)),
         1 => name().prop_map(Edit::Link),
         1 => name().prop_map(Edit::Executable),
-        1 => (0u8..3).prop_map(Edit::Ignore),
+        2 => (0..RULES.len(), 0..IGNORED.len()).prop_map(|(w, i)| Edit::Ignore(w, i)),
         1 => name().prop_map(Edit::Add),
         1 => name().prop_map(Edit::ForceAdd),
         1 => name().prop_map(Edit::Untrack),
         1 => name().prop_map(Edit::Hide),
         1 => Just(Edit::Commit),
-        2 => Just(Edit::Checkpoint),
+        4 => Just(Edit::Checkpoint),
     ];
-    proptest::collection::vec(edit, 1..12)
+    proptest::collection::vec(edit, 1..16)
 }
 
-fn make(repo: &Repo, edit: &Edit) {
+fn make(lab: &Lab, repo: &Repo, edit: &Edit) {
     let path = |name: &usize| repo.folder.join(NAMES[*name]);
     let gone = |name: &usize| {
         let _ = fs::remove_file(path(name)).or_else(|_| fs::remove_dir_all(path(name)));
@@ -67,8 +71,15 @@ fn make(repo: &Repo, edit: &Edit) {
         Edit::Executable(name) if path(name).is_file() => {
             fs::set_permissions(path(name), fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Edit::Ignore(what) => {
-            repo.write(".gitignore", ["", "*.log\n", "*.tmp\n/d/\n"][usize::from(*what)]);
+        Edit::Ignore(place, what) => {
+            let file = match RULES[*place] {
+                "INFO" => lab.path().join("clone.git/info/exclude"),
+                "GLOBAL" => lab.path().join("home/git/ignore"),
+                name => repo.folder.join(name),
+            };
+            if fs::create_dir_all(file.parent().unwrap()).is_ok() {
+                let _ = fs::write(file, IGNORED[*what]);
+            }
         }
         Edit::Add(name) => quiet(&["add", "-A", "--", NAMES[*name]]),
         Edit::ForceAdd(name) => quiet(&["add", "-f", "--", NAMES[*name]]),
@@ -85,7 +96,9 @@ fn reference(lab: &Lab, task: &Task) -> String {
     let own = lab.path().join("clone.git/worktrees/one/index");
     fs::copy(own, &index).unwrap();
     let git = |args: &[&str]| {
-        let output = task.repo.command(args).env("GIT_INDEX_FILE", &index).output().unwrap();
+        let mut command = task.repo.command(args);
+        command.env("GIT_INDEX_FILE", &index).env("XDG_CONFIG_HOME", lab.path().join("home"));
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -108,7 +121,7 @@ proptest! {
             let mut task = lab.task(&user).await;
             let mut number = 0;
             for edit in edits.iter().chain([&Edit::Checkpoint]) {
-                make(&task.repo, edit);
+                make(&lab, &task.repo, edit);
                 if matches!(edit, Edit::Checkpoint) {
                     number += 1;
                     let wanted = reference(&lab, &task);
