@@ -13,6 +13,7 @@ mod feed;
 mod hosts;
 mod ingest;
 mod limits;
+mod reference;
 mod routes;
 mod server;
 mod web;
@@ -21,6 +22,7 @@ pub use app::{App, NewUser, Settings};
 pub use caller::{Caller, Via};
 pub use error::ApiError;
 pub use hosts::Hosts;
+pub use reference::api_reference;
 pub use routes::{
     access::{Reach, Rule, rule},
     openapi,

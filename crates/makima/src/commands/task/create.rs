@@ -23,6 +23,7 @@ use std::io::Read;
 Example:
   makima task create \"Give the parser a test for empty input\"
   makima task create --contract Parser --daemon workshop \"Write the changelog\"
+  makima task create --continue-from 8e02b69a --copy .env \"Now the second half\"
   makima task create --no-start - <plan.md")]
 pub(crate) struct CreateArguments {
     /// What the agent shall do; `-` reads it from standard input
@@ -52,6 +53,15 @@ pub(crate) struct CreateArguments {
     /// The task that it is a part of
     #[arg(long, value_name = "TASK")]
     parent: Option<TaskRef>,
+    /// Go on from another task's worktree as it is now; repository and branch are that task's
+    #[arg(long, value_name = "TASK", conflicts_with_all = ["repository", "base_branch", "include_uncommitted"])]
+    continue_from: Option<TaskRef>,
+    /// The checkpoint of that task to begin with, by its commit
+    #[arg(long, value_name = "SHA", requires = "continue_from")]
+    checkpoint: Option<String>,
+    /// A file to copy from the worktree of that task, else of the parent, also one that git ignores; several times for several
+    #[arg(long = "copy", value_name = "FILE")]
+    copy: Vec<String>,
     /// Let the agent see your uncommitted changes too: they stand uncommitted in its worktree
     #[arg(long)]
     include_uncommitted: bool,
@@ -77,10 +87,14 @@ pub(crate) async fn create(
         Some(contract) => Some(contract.find(&client).await?.id),
         None => None,
     };
-    let (repository, branch) = match (arguments.repository, contract) {
-        (Some(repository), _) => (Some(repository), None),
-        (None, Some(_)) => (None, None),
-        (None, None) => {
+    let continue_from_task_id = match &arguments.continue_from {
+        Some(source) => Some(source.find(&client).await?.id),
+        None => None,
+    };
+    let (repository, branch) = match (arguments.repository, contract, continue_from_task_id) {
+        (Some(repository), ..) => (Some(repository), None),
+        (None, Some(_), _) | (None, _, Some(_)) => (None, None),
+        (None, None, None) => {
             let here = Here::find().await?;
             (Some(here.repository()?), here.branch)
         }
@@ -106,6 +120,9 @@ pub(crate) async fn create(
         include_uncommitted: arguments.include_uncommitted,
         commit_on_finish: arguments.no_commit.then_some(false),
         start: arguments.no_start.then_some(false),
+        continue_from_task_id,
+        checkpoint_sha: arguments.checkpoint,
+        copy_files: (!arguments.copy.is_empty()).then_some(arguments.copy),
     };
     let task = client.create_task(&task).await?;
     printer.document(&task);
