@@ -20,9 +20,9 @@ export function App() {
   const { new: made } = route.useSearch()
   const navigate = route.useNavigate()
   const close = () => void navigate({ to: '.', search: before => ({ ...before, new: undefined }) })
-  useHotkeys('mod+k', openPalette, { preventDefault: true, enableOnFormTags: true })
+  useHotkeys('mod+k', openPalette, { preventDefault: true, enableOnFormTags: true, useKey: true })
   useHotkeys('?', openKeys, { useKey: true })
-  useHotkeys('y', () => void navigator.clipboard.writeText(window.location.href))
+  useHotkeys('y', () => void navigator.clipboard.writeText(window.location.href), { useKey: true })
   return (
     <>
       <Outlet />

@@ -70,7 +70,7 @@ function Filter() {
   const box = useRef<HTMLInputElement>(null)
   const [words, setWords] = useState(q)
   const settled = useDeferredValue(words)
-  useHotkeys('/', () => box.current?.focus(), { preventDefault: true })
+  useHotkeys('/', () => box.current?.focus(), { preventDefault: true, useKey: true })
   useEffect(() => {
     if (settled === q) return
     const timer = setTimeout(() => {

@@ -23,7 +23,9 @@ const NEAR = 24
 export function LiveList<T>({ label, rows, count, noun, children }: Props<T>) {
   const list = useRef<VirtualizerHandle>(null)
   const scroller = useRef<HTMLDivElement>(null)
+  const content = useRef<HTMLDivElement>(null)
   const following = useRef(true)
+  const last = useRef({ scrollTop: 0, scrollHeight: 0 })
   const [away, setAway] = useState(false)
   const [seen, setSeen] = useState(count)
 
@@ -34,11 +36,15 @@ export function LiveList<T>({ label, rows, count, noun, children }: Props<T>) {
     if (box) box.scrollTop = box.scrollHeight
   }, [rows.length])
 
-  // Only who scrolls decides whether they follow: that the list grows doesn't.
+  // Only who scrolls decides whether they follow. That rows are measured or grow moves the list too, and changes its height.
   const onScroll = useCallback(() => {
     const box = scroller.current
     if (!box) return
-    following.current = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR
+    const { scrollTop, scrollHeight, clientHeight } = box
+    const wentUp = scrollTop < last.current.scrollTop && scrollHeight === last.current.scrollHeight
+    last.current = { scrollTop, scrollHeight }
+    if (scrollHeight - scrollTop - clientHeight < NEAR) following.current = true
+    else if (wentUp) following.current = false
     setAway(!following.current)
   }, [])
 
@@ -48,6 +54,16 @@ export function LiveList<T>({ label, rows, count, noun, children }: Props<T>) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: each change of the rows is one to follow
   useLayoutEffect(follow, [rows, follow])
+
+  // Rows are measured when they are drawn, and grow: the end is where it is only after that.
+  useEffect(() => {
+    const observer = new ResizeObserver(() => {
+      const box = scroller.current
+      if (box && following.current) box.scrollTop = box.scrollHeight
+    })
+    for (const element of [scroller.current, content.current]) if (element) observer.observe(element)
+    return () => observer.disconnect()
+  }, [])
 
   useEffect(() => {
     if (!away) setSeen(count)
@@ -64,10 +80,11 @@ export function LiveList<T>({ label, rows, count, noun, children }: Props<T>) {
         onScroll={onScroll}
         className="h-full overflow-y-auto overflow-x-hidden -outline-offset-2 [overflow-anchor:none]"
       >
-        <Virtualizer ref={list} data={rows as T[]} scrollRef={scroller} onResize={follow} bufferSize={400}>
-          {children}
-        </Virtualizer>
-        <div className="h-3" />
+        <div ref={content} className="pb-3">
+          <Virtualizer ref={list} data={rows as T[]} scrollRef={scroller} bufferSize={400}>
+            {children}
+          </Virtualizer>
+        </div>
       </section>
       {away && (
         <Button

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useRouter } from '@tanstack/react-router'
-import { useCallback, useMemo, useState } from 'react'
+import { memo, useCallback, useMemo, useState } from 'react'
 import type { Checkpoint, Message, Task } from '~/api/client'
 import type { Draft } from '~/api/feed'
 import { Problem } from '~/api/problem'
@@ -98,7 +98,7 @@ function Messages({ task, messages, checkpoints }: { task: Task; messages: Messa
   }
   return (
     <LiveList label="Conversation" rows={rows} count={messages.length} noun="message">
-      {row => <RowView key={row.key} row={row} task={task} open={open.has(row.key)} onToggle={() => toggle(row.key)} />}
+      {row => <RowView key={row.key} row={row} task={task} open={open.has(row.key)} toggle={toggle} />}
     </LiveList>
   )
 }
@@ -125,7 +125,16 @@ function withEnd(lines: Line[], messages: Message[], task: Task, draft?: Draft, 
   return rows
 }
 
-function RowView({ row, task, open, onToggle }: { row: Row; task: Task; open: boolean; onToggle: () => void }) {
+interface RowProps {
+  row: Row
+  task: Task
+  open: boolean
+  toggle: (key: string) => void
+}
+
+/** Drawn anew only when it has changed: the list asks for every row in view at every step of a scroll. */
+const RowView = memo(function RowView({ row, task, open, toggle }: RowProps) {
+  const onToggle = () => toggle(row.key)
   const agent = task.agent ?? 'agent'
   switch (row.kind) {
     case 'turn':
@@ -155,4 +164,4 @@ function RowView({ row, task, open, onToggle }: { row: Row; task: Task; open: bo
     case 'unsaid':
       return <UnsaidLine text={row.content} />
   }
-}
+})

@@ -68,8 +68,8 @@ function Permission({ busy, say }: Answering) {
   const [why, setWhy] = useState('')
   const allow = () => say('allow')
   const deny = () => say('deny', why.trim() || undefined)
-  useHotkeys('a', allow, { enabled: !busy })
-  useHotkeys('d', deny, { enabled: !busy })
+  useHotkeys('a', allow, { enabled: !busy, useKey: true })
+  useHotkeys('d', deny, { enabled: !busy, useKey: true })
   return (
     <form
       className="flex flex-wrap items-center gap-2"

@@ -91,14 +91,13 @@ function SearchBox() {
   return (
     <button
       type="button"
-      aria-label="Search or jump to"
       aria-keyshortcuts="Meta+K Control+K"
       onClick={openPalette}
       className="flex h-[26px] items-center justify-between gap-1.5 rounded-4 border border-line-strong bg-surface px-2 text-ink-3 hover:bg-hover md:w-56"
     >
       <span className="flex items-center gap-1.5">
         <Search size={14} aria-hidden />
-        <span className="hidden md:inline">Search or jump to</span>
+        <span className="sr-only md:not-sr-only">Search or jump to</span>
       </span>
       <span className="hidden md:inline">
         <Kbd>{`${COMMAND}K`}</Kbd>

@@ -2,8 +2,8 @@ import { useHotkeys } from 'react-hotkeys-hook'
 
 /** `j` and `k` go from one row to the next: every link marked `data-row`, in the order of the page. */
 export function useRowKeys(): void {
-  useHotkeys('j', () => step(1))
-  useHotkeys('k', () => step(-1))
+  useHotkeys('j', () => step(1), { useKey: true })
+  useHotkeys('k', () => step(-1), { useKey: true })
 }
 
 function step(by: 1 | -1): void {
