@@ -11,6 +11,7 @@ mod course;
 mod daemon_side;
 mod ending;
 mod lines;
+mod quiet;
 mod spec;
 
 pub(crate) use course::stopped;

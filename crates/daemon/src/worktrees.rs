@@ -9,6 +9,7 @@ mod finish;
 mod new_blob;
 mod prepare;
 mod task_file;
+mod warm;
 
 pub(crate) use checkpoint::ByHand;
 pub use copied::CopyError;

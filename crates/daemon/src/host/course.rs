@@ -7,6 +7,7 @@ use super::{
     agent_process::AgentProcess,
     daemon_side::{DaemonSide, Event},
     lines::{LONGEST, Line, Lines},
+    quiet::Quiet,
     spec::HostSpec,
 };
 use crate::{
@@ -69,6 +70,7 @@ pub(super) struct Course {
     /// Whether the agent's work is done, and only its exit is waited for.
     is_done: bool,
     deadline: Option<Instant>,
+    quiet: Quiet,
     /// What is to be made durable, and what is to be written, closed and said once it is.
     records: Vec<Record>,
     writes: Vec<Vec<u8>>,
@@ -88,6 +90,7 @@ impl Course {
         Ok(Self {
             daemon: DaemonSide::open(listener, journal.durable()),
             taken: first.iter().map(|input| input.id).collect(),
+            quiet: Quiet::new(spec.patience.quiet),
             queue: (!first.is_empty()).then_some(first).into_iter().collect(),
             spec,
             journal,
@@ -124,9 +127,12 @@ impl Course {
             self.proceed();
             self.settle(&mut agent).await;
             let (deadline, daemon_gone) = (self.deadline, self.daemon_gone_at());
+            let is_at_work = self.stage == Stage::Working && !self.dialogue.is_idle();
+            let quiet = self.quiet.at().filter(|_| is_at_work);
             tokio::select! {
                 read = stdout.read_buf(lines.room()), if is_open => {
                     is_open = matches!(read, Ok(1..));
+                    self.quiet.heard();
                     self.read(&mut lines);
                     if !is_open && self.deadline.is_none() {
                         // An agent that says nothing more has to go.
@@ -141,6 +147,10 @@ impl Course {
                 }
                 _ = terminate.recv() => self.stop(StopReason::Shutdown),
                 () = until(deadline) => self.step(&agent),
+                () = until(quiet) => {
+                    let told = self.quiet.tell();
+                    self.note(told);
+                }
                 () = until(daemon_gone) => self.stop(StopReason::DaemonLost),
             }
         };
@@ -174,6 +184,7 @@ impl Course {
     }
 
     fn note(&mut self, record: Record) {
+        self.quiet.note(&record);
         if let Record::TurnEnded(end) = &record {
             self.unkept.insert(end.turn);
             self.says.push(FromHost::TurnEnded { turn: end.turn });
@@ -215,6 +226,7 @@ impl Course {
             }
             Stage::Working if is_idle && self.unkept.is_empty() => match self.queue.pop_front() {
                 Some(inputs) => {
+                    self.quiet.heard();
                     let acts = self.dialogue.say(&inputs);
                     self.take(acts);
                 }

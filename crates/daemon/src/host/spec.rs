@@ -65,12 +65,20 @@ pub struct Patience {
     pub stop: Duration,
     /// For a daemon to come back.
     pub daemon: Duration,
+    /// For a word of an agent that works, until it is told that there is none.
+    pub quiet: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { interrupt: seconds(10), exit: seconds(30), stop: seconds(5), daemon: seconds(60) }
+        Self {
+            interrupt: seconds(10),
+            exit: seconds(30),
+            stop: seconds(5),
+            daemon: seconds(60),
+            quiet: seconds(15 * 60),
+        }
     }
 }
 

@@ -289,3 +289,75 @@ async fn a_task_has_one_agent_at_a_time() {
     lab.verify();
     daemon.stop().await;
 }
+
+/// An agent whose program is this shell script.
+fn program(lab: &Lab, script: &str) -> AgentConfig {
+    AgentConfig {
+        command: vec!["sh".to_owned(), "-c".to_owned(), format!("[ \"$0\" = --version ] && exit; {script}")],
+        scenario: lab.agents["scripted"].scenario.clone(),
+        ..AgentConfig::default()
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_misbehaves_fails_clearly_and_touches_no_other_run() {
+    let mut lab = Lab::new(json!({"GO": [
+        {"content": [write("a.txt", "a\n")]},
+        {"content": [text("Done.")], "wait_for_file": "{{LAB}}/go"},
+    ]}))
+    .await;
+    let cases = [
+        ("gone", "exit 7", "7"),
+        ("talker", "echo 'please log in first' >&2; exit 1", "please log in first"),
+        ("noise", "head -c 300000 /dev/urandom; exit 3", "3"),
+        ("latin", r"printf '\377\376 caf\351\n{\n[]\nnull\n\n\000\n'; exit 4", "4"),
+        ("endless", "head -c 70000000 /dev/zero | tr '\\0' x; exit 5", "5"),
+    ];
+    for (name, script, _) in cases {
+        let config = program(&lab, script);
+        lab.agents.insert(name.to_owned(), config);
+    }
+    let daemon = lab.daemon().await;
+    let good = lab.run("GO");
+    lab.start(&good);
+    for (name, _, told) in cases {
+        let mut run = lab.run("GO");
+        run.agent = name.to_owned();
+        lab.start(&run);
+        let end = lab.ended(&run).await;
+        assert_eq!(end.outcome, RunOutcome::Failed, "{name}: {end:?}");
+        let reason = end.reason.unwrap_or_default();
+        assert!(reason.contains(told), "{name}: {reason}");
+        assert!(reason.chars().count() < 5000 && !reason.contains(char::is_control), "{name}: {reason:?}");
+    }
+    lab.open("go");
+    assert_eq!(lab.ended(&good).await.outcome, RunOutcome::Completed);
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_says_nothing_is_told_of_and_left_alone() {
+    let mut lab = Lab::new(json!({})).await;
+    lab.patience =
+        Patience { quiet: Duration::from_millis(100), interrupt: Duration::from_millis(50), ..lab.patience };
+    let config = program(&lab, "sleep 1000");
+    lab.agents.insert("silent".to_owned(), config);
+    let daemon = lab.daemon().await;
+    let mut run = lab.run("GO");
+    run.agent = "silent".to_owned();
+    lab.start(&run);
+    // Twice, each time after twice as long; it lives on until somebody stops it.
+    lab.server
+        .until(|kept| {
+            let entries = kept.entries.get(&run.run)?;
+            let told = entries.iter().filter(|entry| {
+                matches!(&entry.record, Record::Notice { text, .. } if text.contains("has said nothing for"))
+            });
+            (told.count() >= 2).then_some(())
+        })
+        .await;
+    assert_eq!(lab.stop(&run).await, done());
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Interrupted);
+    daemon.stop().await;
+}

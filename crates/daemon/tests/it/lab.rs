@@ -39,7 +39,13 @@ impl Lab {
             server: Server::start().await,
             repo: TestRepo::new(),
             clock: Clock::system(),
-            patience: Patience { interrupt: ms(5000), exit: ms(10_000), stop: ms(300), daemon: ms(30_000) },
+            patience: Patience {
+                interrupt: ms(5000),
+                exit: ms(10_000),
+                stop: ms(300),
+                daemon: ms(30_000),
+                quiet: ms(600_000),
+            },
             agents: BTreeMap::from([("scripted".to_owned(), scripted)]),
             folder,
         }
