@@ -17,16 +17,17 @@ function changes(...events: FeedEvent[]) {
     contracts: [...all.contracts],
     checkpoints: [...all.checkpoints],
     silent: [...all.silent],
+    turned: [...all.turned],
     messages: [...all.messages].map(([task, told]) => [task, told.map(({ index }) => index)]),
   }
 }
 
-const NONE = { tasks: [], contracts: [], checkpoints: [], silent: [], messages: [] }
+const NONE = { tasks: [], contracts: [], checkpoints: [], silent: [], turned: [], messages: [] }
 
 test('what happens in a task is read anew', () => {
   expect(changes(happened('status_change', 'completed'))).toEqual({ ...NONE, tasks: ['t'], silent: ['t'] })
   expect(changes(happened('checkpoint'))).toEqual({ ...NONE, tasks: ['t'], checkpoints: ['t'] })
-  expect(changes(happened('turn'), happened('turn'))).toEqual({ ...NONE, tasks: ['t'], silent: ['t'] })
+  expect(changes(happened('turn'), happened('turn'))).toEqual({ ...NONE, tasks: ['t'], silent: ['t'], turned: ['t'] })
 })
 
 test('the history names the task and the contract that changed', () => {

@@ -21,12 +21,21 @@ export interface Changes {
   checkpoints: Set<string>
   /** Tasks whose agent stopped speaking: what was half said is whole now, or never will be. */
   silent: Set<string>
+  /** Tasks of which a turn has ended: only now it is known what its messages cost. */
+  turned: Set<string>
   /** Messages that were told, by task. */
   messages: Map<string, Message[]>
 }
 
 export function noChanges(): Changes {
-  return { tasks: new Set(), contracts: new Set(), checkpoints: new Set(), silent: new Set(), messages: new Map() }
+  return {
+    tasks: new Set(),
+    contracts: new Set(),
+    checkpoints: new Set(),
+    silent: new Set(),
+    turned: new Set(),
+    messages: new Map(),
+  }
 }
 
 /** Adds what an event changes. Deltas change nothing that is kept. */
@@ -41,6 +50,7 @@ export function gather(changes: Changes, event: FeedEvent): void {
     case 'task':
       changes.tasks.add(event.data.taskId)
       if (event.data.eventType === 'checkpoint') changes.checkpoints.add(event.data.taskId)
+      if (event.data.eventType === 'turn') changes.turned.add(event.data.taskId)
       if (event.data.eventType === 'turn' || event.data.newStatus) changes.silent.add(event.data.taskId)
       return
     case 'history':

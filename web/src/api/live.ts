@@ -1,12 +1,13 @@
 import type { QueryClient } from '@tanstack/react-query'
 import { pulse } from '../lib/pulse'
 import { Store } from '../lib/store'
-import { answer, api, type Contract, type Conversation, type Message, type Task } from './client'
+import { answer, api, type Contract, type Message, type Task } from './client'
 import { type Changes, type Draft, FEED_EVENTS, type FeedEvent, gather, noChanges, withPiece } from './feed'
 import {
   type ContractFilter,
   type ContractPage,
   contractQuery,
+  conversationQuery,
   daemonsQuery,
   type TaskFilter,
   type TaskPage,
@@ -20,6 +21,8 @@ export type Liveness = { state: 'connecting' } | { state: 'live' } | { state: 'l
 const FOUR_A_SECOND = 250
 /** How often what is being written is shown. */
 const EIGHT_A_SECOND = 125
+/** A conversation with more messages is not read anew for the cost of a turn. */
+const MUCH = 2000
 /** More than so many tasks at once are read as lists. */
 const MANY = 8
 /** After an answer that ends the connection for good, such as an error of the server, it is tried again. */
@@ -129,6 +132,7 @@ export class Live {
     this.#changes = noChanges()
     for (const [task, told] of changes.messages) this.#tell(task, told)
     for (const task of changes.silent) this.#hush(task)
+    for (const task of changes.turned) this.#price(task)
     for (const task of changes.checkpoints) {
       void this.#client.invalidateQueries({ queryKey: ['checkpoints', task] })
     }
@@ -146,8 +150,8 @@ export class Live {
         updatedAt: last.timestamp > known.updatedAt ? last.timestamp : known.updatedAt,
       }))
     }
-    const key = ['conversation', task]
-    const query = this.#client.getQueryState<Conversation>(key)
+    const key = conversationQuery(task).queryKey
+    const query = this.#client.getQueryState(key)
     if (!query) return
     if (query.fetchStatus === 'fetching') {
       // The answer that is on its way may have them or not.
@@ -160,6 +164,13 @@ export class Live {
     const { conversation, whole } = withMessages(query.data, told)
     if (whole) this.#client.setQueryData(key, conversation)
     else void this.#client.invalidateQueries({ queryKey: key })
+  }
+
+  /** Reads what the messages of a turn cost, which is known at its end, unless that would be much to read. */
+  #price(task: string): void {
+    const key = conversationQuery(task).queryKey
+    const known = this.#client.getQueryData(key)?.messages.length ?? 0
+    if (known <= MUCH) void this.#client.invalidateQueries({ queryKey: key })
   }
 
   #hush(task: string): void {

@@ -38,3 +38,8 @@ export class Problem extends Error {
     return new Problem('UNREADABLE', 0, thrown instanceof Error ? thrown.message : String(thrown))
   }
 }
+
+/** Whether nothing has the address that was read: no row has this id, or no id is written so. */
+export function isAbsent(problem: Problem): boolean {
+  return problem.code === 'NOT_FOUND' || problem.code === 'BAD_REQUEST'
+}

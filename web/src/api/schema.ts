@@ -982,9 +982,17 @@ export interface components {
             agent?: string | null;
             /** @description The branch it starts from; absent: the contract's, else the repository's own default. */
             baseBranch?: string | null;
+            /** @description The checkpoint of that task to begin with, by its commit: all of it, or 7 digits or more. */
+            checkpointSha?: string | null;
             /** @description Whether what the agent leaves uncommitted is committed to the task branch at the end; absent: yes. */
             commitOnFinish?: boolean | null;
+            continueFromTaskId?: components["schemas"]["TaskId"] | null;
             contractId?: components["schemas"]["ContractId"] | null;
+            /**
+             * @description Files to copy beside that, ignored ones too: paths in the worktree of the task that it goes on from, else of its
+             *     parent. At most 1000; a symbolic link that leads out of the worktree is refused.
+             */
+            copyFiles?: string[] | null;
             /** @description Whether the uncommitted changes of a local repository are part of it: they stand uncommitted in its worktree. */
             includeUncommitted?: boolean;
             /** @description Its name, 1 to 200 characters; absent: the plan's first line. */
@@ -1356,6 +1364,7 @@ export interface components {
             /** @description The newest checkpoint's message. */
             checkpointMessage?: string | null;
             completedAt?: components["schemas"]["Timestamp"] | null;
+            continueFromTaskId?: components["schemas"]["TaskId"] | null;
             contractId?: components["schemas"]["ContractId"] | null;
             /** @description The head of its conversation. */
             conversationState: components["schemas"]["ConversationState"];

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
-import { Problem } from '~/api/problem'
+import { isAbsent, Problem } from '~/api/problem'
 import { contractQuery, daemonsQuery, tasksQuery } from '~/api/queries'
 import { ContractHeader } from '~/features/contracts/ContractHeader'
 import { Waiting } from '~/features/questions/Waiting'
@@ -23,7 +23,7 @@ export function ContractPage() {
   useTitle(contract?.name ?? 'Contract')
   useRowKeys()
   const problem = error && Problem.from(error)
-  if (problem && !contract && problem.status === 404) return <NotThere what="contract" />
+  if (problem && !contract && isAbsent(problem)) return <NotThere what="contract" />
   const crumbs = [
     <Link key="home" to="/">
       Contracts

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, Outlet } from '@tanstack/react-router'
-import { Problem } from '~/api/problem'
+import { isAbsent, Problem } from '~/api/problem'
 import { contractQuery, daemonsQuery, taskQuery } from '~/api/queries'
 import { NotThere } from '~/features/shell/NotThere'
 import { Page } from '~/features/shell/Page'
@@ -20,7 +20,7 @@ export function TaskPage() {
   const daemon = useQuery(daemonsQuery).data?.daemons.find(each => each.id === task?.daemonId)
   useTitle(task?.name ?? 'Task')
   const problem = error && Problem.from(error)
-  if (problem && !task && problem.status === 404) return <NotThere what="task" />
+  if (problem && !task && isAbsent(problem)) return <NotThere what="task" />
   const crumbs = [
     <Link key="home" to="/">
       {contract ? 'Contracts' : 'Tasks'}

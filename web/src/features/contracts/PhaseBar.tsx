@@ -8,7 +8,7 @@ export function PhaseBar({ phase, status }: { phase: Phase; status: ContractStat
   if (status !== 'active') return <span className="text-ink-2">{status}</span>
   const now = PHASES.indexOf(phase)
   return (
-    <span className="inline-flex items-center gap-2 whitespace-nowrap">
+    <span className="inline-flex items-center gap-2 align-top whitespace-nowrap">
       <span aria-hidden className="inline-grid grid-cols-[repeat(5,10px)] gap-0.5">
         {PHASES.map((each, n) => (
           <i key={each} className={classes('h-1.5', n < now ? 'bg-bar' : n === now ? 'bg-ink' : 'bg-bar-dim')} />

@@ -5,7 +5,7 @@ import { STATUSES, StatusIcon } from '~/features/tasks/TaskStatus'
 export function TaskCounts({ counts }: { counts: Contract['taskCounts'] | undefined }) {
   const there = STATUSES.filter(status => (counts?.[status] ?? 0) > 0)
   return (
-    <span className="inline-flex gap-2.5">
+    <span className="inline-flex h-5 items-center gap-2.5 align-top">
       {there.map(status => (
         <span key={status} className="mono inline-flex items-center gap-1" title={`${counts?.[status]} ${status}`}>
           <StatusIcon status={status} named />

@@ -24,9 +24,9 @@ export function TaskTable({
           <Head>
             <span className="pl-[22px]">Name</span>
           </Head>
-          <Head className="hidden w-[112px] sm:table-cell">Status</Head>
-          <Head className="hidden w-[108px] md:table-cell">Daemon</Head>
-          <Head className="hidden w-[27%] lg:table-cell">Branch</Head>
+          <Head className="hidden w-[104px] sm:table-cell">Status</Head>
+          <Head className="hidden w-[96px] md:table-cell">Daemon</Head>
+          <Head className="hidden w-[22%] lg:table-cell">Branch</Head>
           <Head className="hidden w-[92px] md:table-cell" end>
             Checkpoints
           </Head>
