@@ -34,7 +34,7 @@ pub(crate) use owners::SESSION_LIVES;
 pub(crate) use snapshots::SnapshotView;
 pub(crate) use tasks::{TaskChange, TaskView, phase_of};
 
-use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits};
+use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
 use makima_model::{Clock, DaemonId, OwnerId};
 use makima_store::Db;
 use std::{
@@ -91,6 +91,7 @@ struct Inner {
     /// The name of the sessions' cookie. Cookies know no ports, so it holds the server's.
     cookie: String,
     limits: Limits,
+    metrics: Metrics,
     ingest: Ingest,
     connections: Connections,
     live: broadcast::Sender<(OwnerId, LiveDelta)>,
@@ -119,6 +120,7 @@ impl App {
             clock,
             blobs,
             settings,
+            metrics: Metrics::new(&version),
             version,
             hosts,
             cookie: format!("makima_session_{port}"),
@@ -156,6 +158,10 @@ impl App {
 
     pub(crate) fn cookie(&self) -> &str {
         &self.0.cookie
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     pub(crate) fn limits(&self) -> &Limits {

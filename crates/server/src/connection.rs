@@ -71,7 +71,9 @@ pub(crate) async fn serve(app: App, caller: Caller, socket: WebSocket) {
 
     match greet(&app, caller, &mut stream, &out).await {
         Ok((daemon, voice)) => {
+            app.metrics().daemons.inc();
             let ending = attend(&app, (caller.owner, daemon), &voice, &mut stream, &out).await;
+            app.metrics().daemons.dec();
             match ending {
                 Ending::Store(_) | Ending::Ingest | Ending::Runs(_) | Ending::Refused(_) => {
                     tracing::warn!(%daemon, "connection ended: {}", crate::error::chain(Some(&ending)));

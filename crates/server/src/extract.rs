@@ -2,10 +2,10 @@
 
 use crate::error::ApiError;
 use axum::{
-    body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
-    http::{StatusCode, request::Parts},
+    extract::{FromRequest, FromRequestParts, Request},
+    http::request::Parts,
 };
+use futures::StreamExt;
 use makima_wire::Code;
 use serde::de::DeserializeOwned;
 
@@ -15,8 +15,8 @@ pub(crate) struct Body<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let bytes = read(request.into_body()).await?;
         // An empty body is the empty object: every field may be left out.
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         // Every body is an object. An array would be taken for its fields in their order.
@@ -36,12 +36,34 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-fn unread(rejection: BytesRejection) -> ApiError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        ApiError::new(Code::TooLarge, "the body is larger than this route takes")
-    } else {
-        ApiError::bad_request("the body could not be read to its end")
+/// The largest body: a plan of a million characters fits, four bytes each and escaped.
+const LARGEST: usize = 8 << 20;
+/// How much of a larger one is read and thrown away: a client that is answered while it still sends sees a broken connection
+/// instead of the answer.
+const DRAINED: usize = 64 << 20;
+
+async fn read(body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
+    let mut pieces = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| ApiError::bad_request("the body could not be read to its end"))?;
+        length += piece.len();
+        if length <= LARGEST {
+            bytes.extend_from_slice(&piece);
+        } else {
+            bytes = Vec::new();
+        }
+        if length > DRAINED {
+            break;
+        }
     }
+    if length > LARGEST {
+        return Err(ApiError::new(
+            Code::TooLarge,
+            format!("the body is larger than the {} MiB that are taken", LARGEST >> 20),
+        ));
+    }
+    Ok(bytes)
 }
 
 /// The query.

@@ -132,6 +132,13 @@ enum Ready {
 }
 
 impl Report {
+    fn rows(&self) -> u64 {
+        match &self.what {
+            Ready::Entries { entries, .. } => entries.len() as u64,
+            Ready::Acknowledged { .. } | Ready::Finished { .. } => 1,
+        }
+    }
+
     fn fail(&self, error: &IngestError) {
         fail(self.daemon, &self.failed, error);
     }
@@ -209,7 +216,10 @@ impl App {
                 for report in &batch {
                     match self.take_together(owner, &[report]).await {
                         Ok(taken) => self.acknowledge(owner, &[report], taken, pieces).await,
-                        Err(error) => report.fail(&error),
+                        Err(error) => {
+                            self.metrics().refused.inc();
+                            report.fail(&error);
+                        }
                     }
                 }
             }
@@ -241,6 +251,7 @@ impl App {
 
     async fn acknowledge(&self, owner: OwnerId, reports: &[&Report], taken: Taken, pieces: &mut Pieces) {
         for (report, frame) in reports.iter().zip(taken.acks) {
+            self.metrics().reported.inc_by(report.rows());
             if let Some(ToDaemon::Ack { run, n }) = &frame {
                 pieces.reached(*run, *n);
             }

@@ -13,6 +13,7 @@ mod feed;
 mod hosts;
 mod ingest;
 mod limits;
+mod metrics;
 mod reference;
 mod routes;
 mod server;

@@ -10,7 +10,7 @@ const HEAD: &str = "\
 
 Written by `make docs` out of the program itself: change it there.
 
-Everything is below `/api/v1`, but for `/healthz` and `/readyz`. Bodies are JSON in camelCase; times are RFC 3339 in UTC with
+Everything is below `/api/v1`, but for `/healthz`, `/readyz` and `/metrics` (for Prometheus; it tells nothing of any owner's). Bodies are JSON in camelCase; times are RFC 3339 in UTC with
 microseconds, ids are UUIDv7. Every shape is in the OpenAPI document at `/api/v1/openapi.json`, which a running server shows as
 pages at `/docs`; nothing is loaded from elsewhere.
 

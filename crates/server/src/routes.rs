@@ -4,6 +4,7 @@ pub(crate) mod access;
 mod chats;
 mod contracts;
 mod daemons;
+mod description;
 mod events;
 mod health;
 mod keys;
@@ -17,6 +18,7 @@ use crate::{
     App, Assets,
     error::{ApiError, answer_errors},
     hosts::check_host,
+    metrics::count,
     web,
 };
 use access::Rule;
@@ -37,9 +39,6 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The largest body that a route takes unless it says otherwise: a plan of a million characters fits, four bytes each
-/// and escaped.
-const BODY: usize = 8 << 20;
 /// The largest blob.
 const BLOB: usize = 256 << 20;
 
@@ -117,11 +116,12 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(keys::revoke::revoke_key))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(crate::metrics::metrics))
 }
 
 /// The description of the API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    ruled(described().into_openapi())
+    description::completed(ruled(described().into_openapi()))
 }
 
 /// The description with who may call what.
@@ -152,7 +152,7 @@ fn ruled(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
 /// All routes, ready to be served.
 pub(crate) fn router(app: App, web: Option<Assets>) -> Router {
     let (router, api) = described().split_for_parts();
-    let api = ruled(api);
+    let api = description::completed(ruled(api));
     // Serialised once: it is the same for everybody.
     let api = axum::body::Bytes::from(api.to_json().unwrap_or_default());
     let openapi = routing::get(move || async move { ([("content-type", "application/json")], api) });
@@ -167,7 +167,6 @@ pub(crate) fn router(app: App, web: Option<Assets>) -> Router {
         .route("/api/v1/daemons/runs/{id}/session", routing::get(daemons::session::get_session))
         .layer(middleware::from_fn_with_state(app.clone(), access::door))
         .fallback(move |method: Method, uri: Uri| async move { web::serve(web, &method, &uri) })
-        .layer(DefaultBodyLimit::max(BODY))
         .layer(RequestBodyTimeoutLayer::new(app.settings().stall))
         .layer(middleware::from_fn_with_state(app.clone(), check_host))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
@@ -177,5 +176,6 @@ pub(crate) fn router(app: App, web: Option<Assets>) -> Router {
             ))
         }))
         .layer(middleware::from_fn(move |request, next| answer_errors(clock.clone(), request, next)))
+        .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)
 }

@@ -1,5 +1,6 @@
 //! Keys, links to sign in with, and who one is.
 
+use crate::shape::Name;
 use makima_model::{ContractId, KeyId, OwnerId, PrincipalId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +37,7 @@ pub struct KeyList {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateKey {
     /// What to call it: 1 to 200 characters, none of them a control character.
+    #[schema(value_type = Name)]
     pub name: String,
 }
 

@@ -1,5 +1,6 @@
 //! Chats of the owner: about all tasks, or about one contract.
 
+use crate::shape::{Name, Said};
 use makima_model::{ChatContext, ChatConversationId, ContractId, MessageId, MessageRole, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,6 +42,7 @@ pub struct ChatConversationList {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateChatConversation {
     /// Its name: 1 to 200 characters, none of them a control character; absent: one is made.
+    #[schema(value_type = Option<Name>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -50,6 +52,7 @@ pub struct CreateChatConversation {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RenameChatConversation {
     /// 1 to 200 characters, none of them a control character.
+    #[schema(value_type = Name)]
     pub name: String,
 }
 
@@ -92,6 +95,7 @@ pub struct ChatMessageList {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SayInChat {
     /// What to say: 1 to 1,000,000 characters.
+    #[schema(value_type = Said)]
     pub content: String,
     /// What it is about. Absent: the task that is named, else all that the chat is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]

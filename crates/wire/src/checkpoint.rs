@@ -1,5 +1,6 @@
 //! Checkpoints.
 
+use crate::shape::CheckpointMessage;
 use makima_model::{CheckpointId, CheckpointKind, FileChange, NotHeld, SnapshotId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,6 +63,7 @@ pub struct CheckpointList {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateCheckpoint {
     /// What to call it: at most 10,000 characters; absent: the task's name.
+    #[schema(value_type = Option<CheckpointMessage>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

@@ -1,6 +1,9 @@
 //! Contracts.
 
-use crate::{List, Order, Words};
+use crate::{
+    List, Order, Words,
+    shape::{Name, Repository, Sought, Text},
+};
 use makima_model::{ContractId, ContractStatus, Phase, TaskStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,16 +65,21 @@ pub struct ContractList {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateContract {
     /// Its name: 1 to 200 characters, none of them a control character.
+    #[schema(value_type = Name)]
     pub name: String,
     /// The goal: at most 1,000,000 characters.
+    #[schema(value_type = Text)]
     #[serde(default)]
     pub description: String,
     /// A local path or a git URL.
+    #[schema(value_type = Repository)]
     pub repository: String,
     /// The branch its tasks start from; absent: the repository's own default.
+    #[schema(value_type = Option<Name>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_branch: Option<String>,
     /// The agent of its tasks; absent: the daemon's default.
+    #[schema(value_type = Option<Name>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
 }
@@ -90,7 +98,7 @@ pub struct ListContracts {
     #[serde(default, skip_serializing_if = "Words::is_empty")]
     pub phase: Words<Phase>,
     /// Those that have this text in their name or description; case doesn't matter.
-    #[param(max_length = 1000)]
+    #[param(value_type = Option<Sought>, inline)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// How many rows at most: 100 unless told, 1000 at most.
@@ -118,9 +126,11 @@ impl ListContracts {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeContract {
     /// Its name: 1 to 200 characters, none of them a control character.
+    #[schema(value_type = Option<Name>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The goal: at most 1,000,000 characters.
+    #[schema(value_type = Option<Text>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Whether it is worked on.

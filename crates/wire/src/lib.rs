@@ -13,6 +13,7 @@ mod daemon;
 mod error;
 mod event;
 pub mod frame;
+mod shape;
 mod snapshot;
 mod task;
 

@@ -1,6 +1,9 @@
 //! Tasks.
 
-use crate::{List, Order, Words};
+use crate::{
+    List, Order, Words,
+    shape::{CommitSha, ContractOrNone, Name, Repository, Said, Sought, Text, WorktreeFile},
+};
 use makima_model::{
     BranchId, ContractId, DaemonId, MessageId, PermissionMode, Question, QuestionId, SnapshotId, TaskId,
     TaskRole, TaskStatus, Timestamp,
@@ -155,7 +158,7 @@ impl<'de> Deserialize<'de> for OfContract {
 #[into_params(parameter_in = Query)]
 pub struct ListTasks {
     /// Those of this contract; `none`: those that stand alone.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<ContractOrNone>, inline)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract_id: Option<OfContract>,
     /// Those that stand in one of these; repeated or with commas.
@@ -169,7 +172,7 @@ pub struct ListTasks {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daemon_id: Option<DaemonId>,
     /// Those that have this text in their name, plan or branch; case doesn't matter.
-    #[param(max_length = 1000)]
+    #[param(value_type = Option<Sought>, inline)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// How many rows at most: 100 unless told, 1000 at most.
@@ -212,20 +215,25 @@ pub struct CreateTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_task_id: Option<TaskId>,
     /// Its name, 1 to 200 characters; absent: the plan's first line.
+    #[schema(value_type = Option<Name>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What it shall do: the first message to its agent; 1 to 1,000,000 characters.
+    #[schema(value_type = Said)]
     pub plan: String,
     /// The agent; absent: the contract's, else the daemon's default.
+    #[schema(value_type = Option<Name>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// What the agent may do without asking; absent: as the daemon's configuration says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission_mode: Option<PermissionMode>,
     /// A local path or a git URL; absent: the contract's.
+    #[schema(value_type = Option<Repository>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
     /// The branch it starts from; absent: the contract's, else the repository's own default.
+    #[schema(value_type = Option<Name>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_branch: Option<String>,
     /// The daemon that shall run it; absent: the least loaded one that can.
@@ -236,10 +244,12 @@ pub struct CreateTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continue_from_task_id: Option<TaskId>,
     /// The checkpoint of that task to begin with, by its commit: all of it, or 7 digits or more.
+    #[schema(value_type = Option<CommitSha>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_sha: Option<String>,
     /// Files to copy beside that, ignored ones too: paths in the worktree of the task that it goes on from, else of its
     /// parent. At most 1000; a symbolic link that leads out of the worktree is refused.
+    #[schema(value_type = Option<Vec<WorktreeFile>>, max_items = 1000)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_files: Option<Vec<String>>,
     /// Whether the uncommitted changes of a local repository are part of it: they stand uncommitted in its worktree.
@@ -258,6 +268,7 @@ pub struct CreateTask {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SendMessage {
     /// What to say: 1 to 1,000,000 characters.
+    #[schema(value_type = Said)]
     pub content: String,
 }
 
@@ -278,8 +289,10 @@ pub struct AnswerQuestion {
     /// The question: `pendingQuestion.id` of the task.
     pub question_id: QuestionId,
     /// For a permission `allow` or `deny`; else any words.
+    #[schema(value_type = Said)]
     pub answer: String,
     /// Of `deny`: why, for the agent.
+    #[schema(value_type = Option<Text>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

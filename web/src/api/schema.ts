@@ -601,6 +601,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How often and how fast the server answers, as Prometheus reads it. */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -629,14 +646,13 @@ export interface components {
             /** @description Its name below `[agents]` of the daemon's configuration. */
             name: string;
             /** @description The version of its program, where that is known. */
-            version?: string | null;
+            version?: string;
         };
         /** @description The answer to a task's question. */
         AnswerQuestion: {
             /** @description For a permission `allow` or `deny`; else any words. */
-            answer: string;
-            /** @description Of `deny`: why, for the agent. */
-            message?: string | null;
+            answer: components["schemas"]["Said"];
+            message?: components["schemas"]["Text"] | null;
             /** @description The question: `pendingQuestion.id` of the task. */
             questionId: components["schemas"]["QuestionId"];
         };
@@ -647,10 +663,8 @@ export interface components {
         BranchId: string;
         /** @description What to change of a contract; what is absent stays. */
         ChangeContract: {
-            /** @description The goal: at most 1,000,000 characters. */
-            description?: string | null;
-            /** @description Its name: 1 to 200 characters, none of them a control character. */
-            name?: string | null;
+            description?: components["schemas"]["Text"] | null;
+            name?: components["schemas"]["Name"] | null;
             status?: components["schemas"]["ContractStatus"] | null;
         };
         /**
@@ -660,7 +674,8 @@ export interface components {
         ChatContext: "mesh" | "contract" | "task";
         /** @description A conversation of a chat. */
         ChatConversation: {
-            contractId?: components["schemas"]["ContractId"] | null;
+            /** @description Of a contract's chat: the contract. */
+            contractId?: components["schemas"]["ContractId"];
             /** @description When it was begun. */
             createdAt: components["schemas"]["Timestamp"];
             /** @description Its id. */
@@ -682,7 +697,7 @@ export interface components {
             /** @description The rows. */
             conversations: components["schemas"]["ChatConversation"][];
             /** @description Where the next page begins; absent on the last. */
-            cursor?: string | null;
+            cursor?: string;
             /**
              * Format: int64
              * @description How many there are in all.
@@ -693,7 +708,8 @@ export interface components {
         ChatMessage: {
             /** @description What is said. */
             content: string;
-            contextTaskId?: components["schemas"]["TaskId"] | null;
+            /** @description The task that it is about. */
+            contextTaskId?: components["schemas"]["TaskId"];
             /** @description What it is about. */
             contextType: components["schemas"]["ChatContext"];
             /** @description The conversation that it was said in. */
@@ -708,7 +724,7 @@ export interface components {
         /** @description A page of a chat's messages, newest first. */
         ChatMessageList: {
             /** @description Where the next page begins; absent on the last. */
-            cursor?: string | null;
+            cursor?: string;
             /** @description The rows. */
             messages: components["schemas"]["ChatMessage"][];
             /**
@@ -728,7 +744,8 @@ export interface components {
             checkpointNumber: number;
             /** @description The commit. */
             commitSha: string;
-            conversationSnapshotId?: components["schemas"]["SnapshotId"] | null;
+            /** @description The conversation at that moment; absent once that snapshot is gone. */
+            conversationSnapshotId?: components["schemas"]["SnapshotId"];
             /** @description When it was made. */
             createdAt: components["schemas"]["Timestamp"];
             /** @description What changed since the checkpoint before it, or since the base commit. */
@@ -756,7 +773,8 @@ export interface components {
             messageCount: number;
             /** @description What the worktree had and the commit hasn't. */
             notHeld: components["schemas"]["NotHeld"][];
-            previousCheckpointId?: components["schemas"]["CheckpointId"] | null;
+            /** @description The checkpoint that it followed. */
+            previousCheckpointId?: components["schemas"]["CheckpointId"];
             /** @description Whether the server has all that is needed to restore it; else it is on its daemon's machine alone. */
             stored: boolean;
             /** @description Its task. */
@@ -777,24 +795,28 @@ export interface components {
             /** @description The rows. */
             checkpoints: components["schemas"]["Checkpoint"][];
             /** @description Where the next page begins; absent on the last. */
-            cursor?: string | null;
+            cursor?: string;
             /**
              * Format: int64
              * @description How many there are in all.
              */
             totalCount: number;
         };
+        /** @description What a checkpoint is called: 1 to 10,000 characters, not only spaces, no NUL. */
+        CheckpointMessage: string;
         /**
          * @description What went wrong, as one word that a client can act on.
          * @enum {string}
          */
         Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "DAEMON_OFFLINE" | "TOO_LARGE" | "UNKNOWN_HOST" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "RATE_LIMITED" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
+        /** @description A commit's name: all of it, or 7 digits or more. */
+        CommitSha: string;
         /** @description A goal with a repository and a phase. */
         Contract: {
             /** @description The agent of its tasks; absent: the daemon's default. */
-            agent?: string | null;
+            agent?: string;
             /** @description The branch its tasks start from; absent: the repository's own default. */
-            baseBranch?: string | null;
+            baseBranch?: string;
             /**
              * Format: int64
              * @description How many checkpoints its tasks have.
@@ -843,7 +865,7 @@ export interface components {
             /** @description The rows. */
             contracts: components["schemas"]["Contract"][];
             /** @description Where the next page begins; absent on the last. */
-            cursor?: string | null;
+            cursor?: string;
             /**
              * Format: int64
              * @description How many there are in all.
@@ -884,7 +906,7 @@ export interface components {
              * Format: double
              * @description Of the agent: its share of the turn's cost, by tokens. Absent until the turn has ended.
              */
-            costUsd?: number | null;
+            costUsd?: number;
             /** @description Its id. */
             id: components["schemas"]["MessageId"];
             /** @description Whether the agent was cut off in the middle of it. */
@@ -895,9 +917,9 @@ export interface components {
              */
             index: number;
             /** @description Of a tool: whether it failed. */
-            isError?: boolean | null;
+            isError?: boolean;
             /** @description Of the agent: the model. */
-            model?: string | null;
+            model?: string;
             /** @description Who speaks. */
             role: components["schemas"]["MessageRole"];
             /**
@@ -906,24 +928,24 @@ export interface components {
              */
             runNumber: number;
             /** @description What the model thought before it spoke. */
-            thinking?: string | null;
+            thinking?: string;
             /** @description When it was complete. */
             timestamp: components["schemas"]["Timestamp"];
             /**
              * Format: int64
              * @description Of the agent: tokens of the model's answer, read and written.
              */
-            tokenCount?: number | null;
+            tokenCount?: number;
             /** @description Of a tool: the call that it answers. */
-            toolCallId?: string | null;
+            toolCallId?: string;
             /** @description The tools that the agent calls. */
-            toolCalls?: components["schemas"]["ToolCall"][] | null;
+            toolCalls?: components["schemas"]["ToolCall"][];
             /** @description Of a tool: what it was called with. */
             toolInput?: unknown;
             /** @description Of a tool: its name. */
-            toolName?: string | null;
+            toolName?: string;
             /** @description Of a tool: what the agent was told. */
-            toolResult?: string | null;
+            toolResult?: string;
         };
         /** @description The head of a task's conversation. */
         ConversationState: {
@@ -934,30 +956,27 @@ export interface components {
              * @description How many messages it has.
              */
             messageCount: number;
-            snapshotId?: components["schemas"]["SnapshotId"] | null;
+            /** @description The newest snapshot, where one was taken. */
+            snapshotId?: components["schemas"]["SnapshotId"];
         };
         /** @description A conversation to begin. */
         CreateChatConversation: {
-            /** @description Its name: 1 to 200 characters, none of them a control character; absent: one is made. */
-            name?: string | null;
+            name?: components["schemas"]["Name"] | null;
         };
         /** @description A checkpoint to make by hand. */
         CreateCheckpoint: {
-            /** @description What to call it: at most 10,000 characters; absent: the task's name. */
-            message?: string | null;
+            message?: components["schemas"]["CheckpointMessage"] | null;
         };
         /** @description A contract to make. */
         CreateContract: {
-            /** @description The agent of its tasks; absent: the daemon's default. */
-            agent?: string | null;
-            /** @description The branch its tasks start from; absent: the repository's own default. */
-            baseBranch?: string | null;
+            agent?: components["schemas"]["Name"] | null;
+            baseBranch?: components["schemas"]["Name"] | null;
             /** @description The goal: at most 1,000,000 characters. */
-            description?: string;
+            description?: components["schemas"]["Text"];
             /** @description Its name: 1 to 200 characters, none of them a control character. */
-            name: string;
+            name: components["schemas"]["Name"];
             /** @description A local path or a git URL. */
-            repository: string;
+            repository: components["schemas"]["Repository"];
         };
         /** @description A key that was just made. */
         CreatedKey: components["schemas"]["Key"] & {
@@ -967,7 +986,7 @@ export interface components {
         /** @description A key to make. */
         CreateKey: {
             /** @description What to call it: 1 to 200 characters, none of them a control character. */
-            name: string;
+            name: components["schemas"]["Name"];
         };
         /** @description A snapshot to take by hand. */
         CreateSnapshot: {
@@ -978,12 +997,9 @@ export interface components {
         };
         /** @description A task to make. */
         CreateTask: {
-            /** @description The agent; absent: the contract's, else the daemon's default. */
-            agent?: string | null;
-            /** @description The branch it starts from; absent: the contract's, else the repository's own default. */
-            baseBranch?: string | null;
-            /** @description The checkpoint of that task to begin with, by its commit: all of it, or 7 digits or more. */
-            checkpointSha?: string | null;
+            agent?: components["schemas"]["Name"] | null;
+            baseBranch?: components["schemas"]["Name"] | null;
+            checkpointSha?: components["schemas"]["CommitSha"] | null;
             /** @description Whether what the agent leaves uncommitted is committed to the task branch at the end; absent: yes. */
             commitOnFinish?: boolean | null;
             continueFromTaskId?: components["schemas"]["TaskId"] | null;
@@ -992,17 +1008,15 @@ export interface components {
              * @description Files to copy beside that, ignored ones too: paths in the worktree of the task that it goes on from, else of its
              *     parent. At most 1000; a symbolic link that leads out of the worktree is refused.
              */
-            copyFiles?: string[] | null;
+            copyFiles?: components["schemas"]["WorktreeFile"][] | null;
             /** @description Whether the uncommitted changes of a local repository are part of it: they stand uncommitted in its worktree. */
             includeUncommitted?: boolean;
-            /** @description Its name, 1 to 200 characters; absent: the plan's first line. */
-            name?: string | null;
+            name?: components["schemas"]["Name"] | null;
             parentTaskId?: components["schemas"]["TaskId"] | null;
             permissionMode?: components["schemas"]["PermissionMode"] | null;
             /** @description What it shall do: the first message to its agent; 1 to 1,000,000 characters. */
-            plan: string;
-            /** @description A local path or a git URL; absent: the contract's. */
-            repository?: string | null;
+            plan: components["schemas"]["Said"];
+            repository?: components["schemas"]["Repository"] | null;
             /** @description Whether it starts at once; absent: yes. Else its first message starts it. */
             start?: boolean | null;
             targetDaemonId?: components["schemas"]["DaemonId"] | null;
@@ -1113,11 +1127,11 @@ export interface components {
              */
             deletions: number;
             /** @description Of a rename: the name before. */
-            oldPath?: string | null;
+            oldPath?: string;
             /** @description The file, relative to the worktree; lossy where the name is not UTF-8. */
             path: string;
             /** @description The name's bytes in base64, where it is not UTF-8. */
-            pathBytes?: string | null;
+            pathBytes?: string;
         };
         /** @description The answer of `/healthz` and `/readyz`. */
         Health: {
@@ -1128,7 +1142,8 @@ export interface components {
         };
         /** @description One entry of the history (specification, §2.1), as the live feed tells it. */
         HistoryEntry: {
-            contractId?: components["schemas"]["ContractId"] | null;
+            /** @description The contract. */
+            contractId?: components["schemas"]["ContractId"];
             /** @description `task_event`, `chat_message`, `phase_change`, `checkpoint` or `file_change`. */
             entryType: string;
             /** @description The rest. */
@@ -1137,8 +1152,10 @@ export interface components {
             eventType: string;
             /** @description Its id. */
             id: components["schemas"]["EventId"];
-            phase?: components["schemas"]["Phase"] | null;
-            taskId?: components["schemas"]["TaskId"] | null;
+            /** @description The contract's phase at that moment; absent where there is no contract. */
+            phase?: components["schemas"]["Phase"];
+            /** @description The task. */
+            taskId?: components["schemas"]["TaskId"];
             /** @description When. */
             timestamp: components["schemas"]["Timestamp"];
         };
@@ -1152,7 +1169,8 @@ export interface components {
             name: string;
             /** @description Who acts with it. */
             principalId: components["schemas"]["PrincipalId"];
-            revokedAt?: components["schemas"]["Timestamp"] | null;
+            /** @description When it was revoked; absent while it opens the door. */
+            revokedAt?: components["schemas"]["Timestamp"];
         };
         /**
          * Format: uuid
@@ -1171,7 +1189,8 @@ export interface components {
         };
         /** @description Who asks. */
         Me: {
-            contractId?: components["schemas"]["ContractId"] | null;
+            /** @description Of an agent: its contract. */
+            contractId?: components["schemas"]["ContractId"];
             /** @description Whose things are opened. */
             ownerId: components["schemas"]["OwnerId"];
             /** @description Their name. */
@@ -1180,7 +1199,8 @@ export interface components {
             principalId: components["schemas"]["PrincipalId"];
             /** @description Their name. */
             principalName: string;
-            taskId?: components["schemas"]["TaskId"] | null;
+            /** @description Of an agent: its task. */
+            taskId?: components["schemas"]["TaskId"];
             /** @description What opened the door. */
             via: components["schemas"]["Via"];
         };
@@ -1194,6 +1214,8 @@ export interface components {
          * @enum {string}
          */
         MessageRole: "user" | "assistant" | "system" | "tool";
+        /** @description A name: 1 to 200 characters, not only spaces, no control characters. */
+        Name: string;
         /** @description Something in the worktree that a checkpoint doesn't hold. */
         NotHeld: {
             /** @description The file or folder, relative to the worktree; lossy where the name is not UTF-8. */
@@ -1229,7 +1251,7 @@ export interface components {
         /** @description A question of an agent to its owner (settled points, §2). */
         Question: {
             /** @description Answers to choose from, where the agent offers some; any other text is an answer too. */
-            choices?: string[] | null;
+            choices?: string[];
             /** @description Its id; the answer names it. */
             id: components["schemas"]["QuestionId"];
             /** @description What kind of answer is wanted. */
@@ -1239,7 +1261,7 @@ export interface components {
             /** @description Of a permission: what the tool would be called with. */
             toolInput?: unknown;
             /** @description Of a permission: the tool. */
-            toolName?: string | null;
+            toolName?: string;
         };
         /**
          * Format: uuid
@@ -1258,19 +1280,23 @@ export interface components {
         /** @description Another name for a conversation. */
         RenameChatConversation: {
             /** @description 1 to 200 characters, none of them a control character. */
-            name: string;
+            name: components["schemas"]["Name"];
         };
+        /** @description An absolute path, or a URL that git takes. */
+        Repository: string;
+        /** @description What is said: 1 to 1,000,000 characters, not only spaces, no NUL. */
+        Said: string;
         /** @description Something to say in a chat. */
         SayInChat: {
             /** @description What to say: 1 to 1,000,000 characters. */
-            content: string;
+            content: components["schemas"]["Said"];
             contextTaskId?: components["schemas"]["TaskId"] | null;
             contextType?: components["schemas"]["ChatContext"] | null;
         };
         /** @description A message to a task's agent. */
         SendMessage: {
             /** @description What to say: 1 to 1,000,000 characters. */
-            content: string;
+            content: components["schemas"]["Said"];
         };
         /** @description A message that is kept, and will be said when the agent's turn has ended. */
         SentMessage: {
@@ -1300,7 +1326,8 @@ export interface components {
         };
         /** @description A kept position in a task's conversation. */
         Snapshot: {
-            checkpointId?: components["schemas"]["CheckpointId"] | null;
+            /** @description The checkpoint that it was taken with. */
+            checkpointId?: components["schemas"]["CheckpointId"];
             /** @description When it was taken. */
             createdAt: components["schemas"]["Timestamp"];
             /** @description Its id. */
@@ -1327,7 +1354,7 @@ export interface components {
         /** @description A page of snapshots, newest first. */
         SnapshotList: {
             /** @description Where the next page begins; absent on the last. */
-            cursor?: string | null;
+            cursor?: string;
             /** @description The rows. */
             snapshots: components["schemas"]["Snapshot"][];
             /**
@@ -1349,11 +1376,11 @@ export interface components {
         /** @description One agent working in one git worktree on one branch. */
         Task: {
             /** @description The agent; absent until a daemon has chosen its default. */
-            agent?: string | null;
+            agent?: string;
             /** @description The branch it starts from; absent until a daemon has looked, where none was named. */
-            baseBranch?: string | null;
+            baseBranch?: string;
             /** @description The commit it started from. */
-            baseCommit?: string | null;
+            baseCommit?: string;
             /** @description Its own branch. */
             branchName: string;
             /**
@@ -1362,19 +1389,23 @@ export interface components {
              */
             checkpointCount: number;
             /** @description The newest checkpoint's message. */
-            checkpointMessage?: string | null;
-            completedAt?: components["schemas"]["Timestamp"] | null;
-            continueFromTaskId?: components["schemas"]["TaskId"] | null;
-            contractId?: components["schemas"]["ContractId"] | null;
+            checkpointMessage?: string;
+            /** @description When its last run ended. */
+            completedAt?: components["schemas"]["Timestamp"];
+            /** @description The task whose worktree it went on from. */
+            continueFromTaskId?: components["schemas"]["TaskId"];
+            /** @description The contract that it belongs to. */
+            contractId?: components["schemas"]["ContractId"];
             /** @description The head of its conversation. */
             conversationState: components["schemas"]["ConversationState"];
             /** @description When it was made. */
             createdAt: components["schemas"]["Timestamp"];
-            daemonId?: components["schemas"]["DaemonId"] | null;
+            /** @description The daemon of its newest run. */
+            daemonId?: components["schemas"]["DaemonId"];
             /** @description Its id. */
             id: components["schemas"]["TaskId"];
             /** @description The newest checkpoint's commit. */
-            lastCheckpointSha?: string | null;
+            lastCheckpointSha?: string;
             /**
              * Format: int64
              * @description How many messages its conversation has.
@@ -1382,9 +1413,12 @@ export interface components {
             messageCount: number;
             /** @description Its name. */
             name: string;
-            parentTaskId?: components["schemas"]["TaskId"] | null;
-            pendingQuestion?: components["schemas"]["Question"] | null;
-            permissionMode?: components["schemas"]["PermissionMode"] | null;
+            /** @description The task that it is a part of. */
+            parentTaskId?: components["schemas"]["TaskId"];
+            /** @description The question that its agent waits for, the oldest first. */
+            pendingQuestion?: components["schemas"]["Question"];
+            /** @description What the agent may do without asking; absent: as the daemon's configuration says for the agent. */
+            permissionMode?: components["schemas"]["PermissionMode"];
             /** @description What it shall do: the first message to its agent. */
             plan: string;
             /** @description A local path or a git URL. */
@@ -1396,11 +1430,12 @@ export interface components {
              * @description How often its agent was started.
              */
             runNumber: number;
-            startedAt?: components["schemas"]["Timestamp"] | null;
+            /** @description When its agent first ran. */
+            startedAt?: components["schemas"]["Timestamp"];
             /** @description Where it stands. */
             status: components["schemas"]["TaskStatus"];
             /** @description Why it stands there, where that needs a word. */
-            statusReason?: string | null;
+            statusReason?: string;
             /**
              * Format: double
              * @description What they cost, in US dollars, as far as the agent tells it.
@@ -1414,7 +1449,7 @@ export interface components {
             /** @description When it last changed: its status, its run, its usage. */
             updatedAt: components["schemas"]["Timestamp"];
             /** @description Its worktree on the daemon's machine. */
-            worktreePath?: string | null;
+            worktreePath?: string;
         };
         /** @description One event of a task, or one piece of its output (specification, §1.1). */
         TaskEvent: {
@@ -1426,8 +1461,10 @@ export interface components {
             eventType: components["schemas"]["TaskEventKind"];
             /** @description Its id; of output that is a message: the message's. */
             id: components["schemas"]["EventId"];
-            newStatus?: components["schemas"]["TaskStatus"] | null;
-            previousStatus?: components["schemas"]["TaskStatus"] | null;
+            /** @description Of a change of status: the one after. */
+            newStatus?: components["schemas"]["TaskStatus"];
+            /** @description Of a change of status: the one before. */
+            previousStatus?: components["schemas"]["TaskStatus"];
             /**
              * Format: int64
              * @description The run that it happened in, from 1; 0 outside a run.
@@ -1449,7 +1486,7 @@ export interface components {
         /** @description A page of events or of output, newest first. */
         TaskEventList: {
             /** @description Where the next page begins; absent on the last. */
-            cursor?: string | null;
+            cursor?: string;
             /** @description The rows. */
             events: components["schemas"]["TaskEvent"][];
             /**
@@ -1466,7 +1503,7 @@ export interface components {
         /** @description A page of tasks, newest first. */
         TaskList: {
             /** @description Where the next page begins; absent on the last. */
-            cursor?: string | null;
+            cursor?: string;
             /** @description The rows. */
             tasks: components["schemas"]["Task"][];
             /**
@@ -1485,6 +1522,8 @@ export interface components {
          * @enum {string}
          */
         TaskStatus: "pending" | "starting" | "running" | "waiting" | "completed" | "failed" | "cancelled" | "interrupted";
+        /** @description A text: at most 1,000,000 characters, no NUL. */
+        Text: string;
         /**
          * Format: date-time
          * @description A moment in UTC, to the microsecond. Written as RFC 3339 with exactly six fractional digits, so that the text sorts
@@ -1506,6 +1545,8 @@ export interface components {
          * @enum {string}
          */
         Via: "key" | "session" | "tool";
+        /** @description A file of a worktree, relative to it. */
+        WorktreeFile: string;
     };
     responses: never;
     parameters: never;
@@ -1654,7 +1695,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["ChangeContract"];
             };
@@ -1832,7 +1873,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CreateChatConversation"];
             };
@@ -2328,7 +2369,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CreateChatConversation"];
             };
@@ -2752,7 +2793,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CreateCheckpoint"];
             };
@@ -2969,7 +3010,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["ReassignTask"];
             };
@@ -3058,7 +3099,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CreateSnapshot"];
             };
@@ -3308,6 +3349,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
                 };
             };
         };

@@ -7,11 +7,11 @@ const LONG: usize = 1_000_000;
 
 /// A name: 1 to 200 characters, not only spaces, no control characters.
 pub(super) fn name(what: &str, text: &str) -> Result<String, ApiError> {
-    let text = text.trim();
     let characters = text.chars().count();
-    if characters == 0 || characters > 200 {
+    let text = text.trim();
+    if text.is_empty() || characters > 200 {
         return Err(ApiError::unprocessable(format!(
-            "{what} must have 1 to 200 characters, and has {characters}"
+            "{what} must have 1 to 200 characters, not only spaces, and has {characters}"
         )));
     }
     if text.contains(char::is_control) {

@@ -112,6 +112,7 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::GET, "/daemons/runs/{id}/session", Rule::Owner),
     (Method::GET, "/healthz", Rule::Everybody),
     (Method::GET, "/readyz", Rule::Everybody),
+    (Method::GET, "/metrics", Rule::Everybody),
 ];
 
 /// The rule of a route, by its whole path with variables in braces. `HEAD` is `GET`.

@@ -406,3 +406,26 @@ async fn guessing_is_slowed_down_and_locks_nobody_out() {
     }
     assert!(lab.client.me().await.is_ok(), "who has a key shares the address and gets in");
 }
+
+#[tokio::test]
+async fn the_metrics_tell_routes_and_nothing_of_any_owner() {
+    let lab = Lab::new(Engine::Sqlite).await;
+    let mut mine = holding(&lab, "secret plan").await;
+    lab.client.task(mine.task.id).await.unwrap();
+    lab.client.task(mine.task.id).await.unwrap();
+    let http = reqwest::Client::new();
+    let odd = http.request("BREW".parse().unwrap(), format!("{}/nowhere/{}", lab.url(), mine.task.id));
+    odd.send().await.unwrap();
+    let answer = http.get(format!("{}/metrics", lab.url())).send().await.unwrap();
+    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    let text = answer.text().await.unwrap();
+    let line =
+        "makima_http_requests_total{method=\"GET\",route=\"/api/v1/mesh/tasks/{id}\",status=\"200\"} 2";
+    assert!(text.lines().any(|told| told == line), "{text}");
+    assert!(text.contains("method=\"other\",route=\"none\""), "{text}");
+    assert!(text.contains("makima_daemon_connections 1"), "{text}");
+    for private in [mine.task.id.to_string(), mine.contract.clone(), "secret".to_owned(), lab.key.clone()] {
+        assert!(!text.contains(&private), "{private} in {text}");
+    }
+    mine.daemon.tell(mine.run, 4, vec![ended(RunOutcome::Completed)]).await;
+}

@@ -119,7 +119,6 @@ on_both! {
         let lab = Lab::new(engine).await;
         let mut daemon = lab.daemon().await;
         let source = source(&lab, &mut daemon).await;
-        let other = lab.daemon().await;
         let unstarted = CreateTask {
             plan: "later".into(),
             repository: Some("/srv/project".into()),
@@ -127,6 +126,7 @@ on_both! {
             ..CreateTask::default()
         };
         let unstarted = daemon.beside(lab.client.create_task(&unstarted)).await.unwrap();
+        let other = lab.daemon().await;
         let before = lab.client.tasks(&makima_wire::ListTasks::default()).await.unwrap().total_count;
         let own = || from(source.id);
         for (code, wanted) in [

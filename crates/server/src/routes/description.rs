@@ -1,0 +1,85 @@
+//! What the description of the API says beyond what the routes' and bodies' own derives can.
+
+use utoipa::openapi::{
+    OpenApi, RefOr, Required,
+    path::{Operation, PathItem},
+    schema::{AdditionalProperties, Components, Schema, SchemaType, Type},
+};
+
+/// The description, with what is true of every route.
+pub(super) fn completed(mut api: OpenApi) -> OpenApi {
+    let OpenApi { paths, components: Some(components), .. } = &mut api else { return api };
+    paths.paths.values_mut().flat_map(operations).for_each(|operation| tell_of_empty(operation, components));
+    components.schemas.values_mut().for_each(tell_of_absent);
+    api
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+/// An empty body is the empty object, so a body whose fields may all be absent may be absent itself.
+fn tell_of_empty(operation: &mut Operation, components: &Components) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    let mut contents = body.content.values().filter_map(|content| match content {
+        RefOr::T(content) => content.schema.as_ref(),
+        RefOr::Ref(_) => None,
+    });
+    let may_be_empty = contents.all(|schema| match resolved(schema, components) {
+        Some(Schema::Object(object)) => object.required.is_empty(),
+        _ => false,
+    });
+    body.required = Some(if may_be_empty { Required::False } else { Required::True });
+}
+
+fn resolved<'a>(schema: &'a RefOr<Schema>, components: &'a Components) -> Option<&'a Schema> {
+    match schema {
+        RefOr::T(schema) => Some(schema),
+        RefOr::Ref(to) => match components.schemas.get(to.ref_location.rsplit('/').next()?)? {
+            RefOr::T(schema) => Some(schema),
+            RefOr::Ref(_) => None,
+        },
+    }
+}
+
+/// What an answer doesn't have is absent from it, never null. Requests may say null; they are what takes no unknown fields.
+fn tell_of_absent(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            let takes = object.additional_properties.as_deref();
+            if !matches!(takes, Some(AdditionalProperties::FreeForm(false))) {
+                object.properties.values_mut().for_each(never_null);
+            }
+        }
+        RefOr::T(Schema::AllOf(all)) => all.items.iter_mut().for_each(tell_of_absent),
+        RefOr::T(Schema::OneOf(one)) => one.items.iter_mut().for_each(tell_of_absent),
+        _ => {}
+    }
+}
+
+fn never_null(property: &mut RefOr<Schema>) {
+    let RefOr::T(schema) = property else { return };
+    match schema {
+        Schema::Object(object) => typed(&mut object.schema_type),
+        Schema::Array(array) => typed(&mut array.schema_type),
+        Schema::OneOf(one) => {
+            one.items.retain(|item| match item {
+                RefOr::T(Schema::Object(object)) => object.schema_type != SchemaType::Type(Type::Null),
+                _ => true,
+            });
+            if one.items.len() == 1 {
+                *property = one.items.remove(0);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn typed(schema_type: &mut SchemaType) {
+    if let SchemaType::Array(types) = schema_type {
+        types.retain(|one| *one != Type::Null);
+        if let [only] = types.as_slice() {
+            *schema_type = SchemaType::Type(only.clone());
+        }
+    }
+}

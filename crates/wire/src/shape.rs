@@ -1,0 +1,50 @@
+//! Which texts a request may hold, for the description of the API alone: what is written down is a `String`.
+//!
+//! What the server checks is in its `app/texts.rs`; a text that fits the shape here and breaks a rule there is 422.
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Type, schema::Schema},
+};
+
+macro_rules! shapes {
+    ($($(#[doc = $doc:literal])+ $name:ident { $least:literal to $most:literal, $pattern:literal })+) => {$(
+        $(#[doc = $doc])+
+        pub(crate) enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some(concat!($($doc),+).trim()))
+                    .min_length(Some($least))
+                    .max_length(Some($most))
+                    .pattern(Some($pattern))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+
+shapes! {
+    /// A name: 1 to 200 characters, not only spaces, no control characters.
+    Name { 1 to 200, r"^[^\u0000-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F][^\u0000-\u001F\u007F-\u009F]*$" }
+    /// What is said: 1 to 1,000,000 characters, not only spaces, no NUL.
+    Said { 1 to 1_000_000, r"^[^\u0000]*[^\s\u0000][^\u0000]*$" }
+    /// A text: at most 1,000,000 characters, no NUL.
+    Text { 0 to 1_000_000, r"^[^\u0000]*$" }
+    /// What a checkpoint is called: 1 to 10,000 characters, not only spaces, no NUL.
+    CheckpointMessage { 1 to 10_000, r"^[^\u0000]*[^\s\u0000][^\u0000]*$" }
+    /// An absolute path, or a URL that git takes.
+    Repository { 1 to 4096, r"^[^\u0000-\u001F\u007F-\u009F]+$" }
+    /// A file of a worktree, relative to it.
+    WorktreeFile { 1 to 4096, r"^[^\u0000]+$" }
+    /// A commit's name: all of it, or 7 digits or more.
+    CommitSha { 7 to 64, "^[0-9a-fA-F]+$" }
+    /// What to look for: 1 to 1000 characters, not only spaces, no NUL.
+    Sought { 1 to 1000, r"^[^\u0000]*[^\s\u0000][^\u0000]*$" }
+    /// A contract's id, or `none`.
+    ContractOrNone { 4 to 36, "^(none|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})$" }
+}
