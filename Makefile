@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-full bench web release tools fmt openapi
+.PHONY: help run test test-full bench web release tools fmt openapi docs
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,3 +32,6 @@ fmt: web ## Format the code
 openapi: web ## Accept the API's description as it is now
 	INSTA_UPDATE=always cargo test --package makima-server --test openapi
 	node web/scripts/schema.mjs
+
+docs: web ## Write the reference of commands and configuration anew
+	cargo run --quiet --package makima --bin makima -- reference docs

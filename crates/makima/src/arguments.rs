@@ -86,22 +86,49 @@ pub(crate) enum Command {
     Status(StatusArguments),
     Open(OpenArguments),
     /// Make tasks, look at them, and speak to their agents
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  makima task list --status running
+  makima task logs -f 1f2e3d4c"
+    )]
     Task(TaskCommand),
     /// Make contracts, which tasks belong to, and look at them
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  makima contract create \"Parser\"
+  makima contract show Parser"
+    )]
     Contract(ContractCommand),
     Doctor(DoctorArguments),
     /// Look at the configuration
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  makima config show"
+    )]
     Config(ConfigCommand),
     Server(ServerArguments),
     Daemon(DaemonArguments),
     /// Make keys, which open what you own, and revoke them
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  makima key create workshop"
+    )]
     Key(KeyCommand),
     /// Give people access to a server
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  makima user create ada"
+    )]
     User(UserCommand),
     Completions(CompletionsArguments),
     Man(ManArguments),

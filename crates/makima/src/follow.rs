@@ -107,7 +107,12 @@ impl<'a> Follower<'a> {
     /// Opens the feed from after the event `seen`.
     pub(crate) async fn open_after(&mut self, seen: i64) -> Result<Feed, Failure> {
         self.after = Some(seen);
-        self.open(false).await
+        match self.client.feed(Some(self.task), self.after).await {
+            Ok(feed) => Ok(Box::pin(feed)),
+            // It was there a moment ago, when what is recorded was read.
+            Err(error) if is_away(&error) => Ok(self.reconnected().await?.0),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Opens the feed: from the task's first event, or from now on.
@@ -159,7 +164,15 @@ impl<'a> Follower<'a> {
     async fn until_over(&mut self, mut feed: Feed) -> Result<Option<Task>, Failure> {
         // What is recorded was read before the feed was opened: the end may lie in between, and be told nowhere.
         if self.looking {
-            let task = self.client.task(self.task).await?;
+            let task = match self.client.task(self.task).await {
+                Ok(task) => task,
+                Err(error) if is_away(&error) => {
+                    let task;
+                    (feed, task) = self.reconnected().await?;
+                    task
+                }
+                Err(error) => return Err(error.into()),
+            };
             self.look(&task);
             if task.status.is_over() {
                 self.hear_the_rest(&mut feed).await;

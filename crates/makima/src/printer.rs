@@ -25,6 +25,7 @@ use std::{
     io::{self, Write},
     sync::{Mutex, PoisonError},
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Prints, each command through one of these.
 #[derive(Debug)]
@@ -65,12 +66,14 @@ impl Printer {
         if self.json || !self.out.terminal {
             return;
         }
-        // Without a listener it would end us, and leave the pager alone with the terminal.
-        let listens = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).is_ok();
         let mut pager = self.pager.lock().unwrap_or_else(PoisonError::into_inner);
-        if listens && pager.is_none() {
-            *pager = Pager::start();
+        if pager.is_some() {
+            return;
         }
+        *pager = Pager::start();
+        // Without a listener, Ctrl-C would end us and leave the pager alone with the terminal.
+        let listens = pager.is_some().then(|| signal(SignalKind::interrupt()).is_ok());
+        tracing::trace!(listens, "paging");
     }
 
     /// Waits until all that was printed was looked at.

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use insta::assert_snapshot;
-use makima_testkit::{TestRepo, scrubbed_command};
+use makima_testkit::{TestRepo, scrubbed_command, workspace_root};
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, process::Command};
 use tempfile::TempDir;
 
@@ -59,26 +59,292 @@ impl Home {
     }
 }
 
+/// All commands below one, as the program's help names them.
+fn commands(home: &Home, above: &[String]) -> Vec<Vec<String>> {
+    let output = home.makima(&[]).args(above).arg("--help").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let Some((_, list)) = text.split_once("\nCommands:\n") else { return Vec::new() };
+    let names = list.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("    "));
+    let mut all = Vec::new();
+    for name in names.filter_map(|line| line.split_whitespace().next()) {
+        let command = [above, &[name.to_owned()]].concat();
+        let below = commands(home, &command);
+        all.push(command);
+        all.extend(below);
+    }
+    all
+}
+
 #[test]
 fn help_is_there_for_every_command() {
     let home = Home::new();
     let mut all = String::new();
-    for command in [
-        &[][..],
-        &["up"],
-        &["run"],
-        &["task"],
-        &["task", "send"],
-        &["task", "answer"],
-        &["server"],
-        &["daemon"],
-        &["user"],
-        &["user", "create"],
-    ] {
-        let shown = home.says(&[command, &["--help"]].concat());
-        all += &format!("$ makima {}\n{shown}\n", [command, &["--help"]].concat().join(" "));
+    for command in std::iter::once(Vec::new()).chain(commands(&home, &[])) {
+        let line = [&["makima".to_owned()], command.as_slice(), &["--help".to_owned()]].concat().join(" ");
+        let mut help = home.makima(&[]);
+        help.args(&command).arg("--help");
+        all += &format!("$ {line}\n{}\n", home.shown(help));
     }
     assert_snapshot!(all);
+}
+
+#[test]
+fn every_command_has_an_example() {
+    let home = Home::new();
+    let all = commands(&home, &[]);
+    assert!(all.len() > 25, "{all:?}");
+    for command in all {
+        let output = home.makima(&[]).args(&command).arg("--help").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (_, example) = text.split_once("\nExample:\n").unwrap_or_else(|| panic!("{command:?} has none"));
+        assert!(example.contains(&format!("makima {}", command.join(" "))), "{command:?}: {example}");
+    }
+}
+
+#[test]
+fn the_reference_in_the_documentation_is_the_program_s() {
+    let home = Home::new();
+    let shown = home.says(&["reference", "."]);
+    assert!(shown.starts_with("exit 0\n"), "{shown}");
+    for page in ["api.md", "cli.md", "configuration.md"] {
+        let own = fs::read_to_string(home.folder.path().join(page)).unwrap();
+        let kept = fs::read_to_string(workspace_root().join("docs").join(page)).unwrap_or_default();
+        assert!(own == kept, "docs/{page} is out of date: `make docs` writes it anew");
+    }
+}
+
+#[test]
+fn manual_pages_are_written_for_what_people_call() {
+    let home = Home::new();
+    let shown = home.says(&["man", "pages"]);
+    assert!(shown.starts_with("exit 0\n"), "{shown}");
+    let page = |name: &str| fs::read_to_string(home.folder.path().join("pages").join(name));
+    assert!(page("makima-task-logs.1").unwrap().contains("what happens until the task ends"));
+    assert!(page("makima.1").is_ok() && page("makima-run-host.1").is_err());
+}
+
+#[test]
+fn completions_are_there_for_every_shell() {
+    let home = Home::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let shown = home.says(&["completions", shell]);
+        assert!(shown.starts_with("exit 0\n--- stdout\n") && shown.contains("checkpoints"), "{shown}");
+    }
+    let script = home.folder.path().join("makima.bash");
+    let output = home.makima(&["completions", "bash"]).output().unwrap();
+    fs::write(&script, output.stdout).unwrap();
+    let read = scrubbed_command("bash").arg("-n").arg(&script).output().unwrap();
+    assert!(read.status.success() && read.stderr.is_empty(), "{read:?}");
+    assert_snapshot!(home.says(&["completions", "tcsh"]));
+}
+
+/// Every command that speaks to a server, with what it needs.
+const SPEAKING: &[&[&str]] = &[
+    &["status"],
+    &["open", "--print"],
+    &["task", "create", "plan", "--repository", "/nowhere"],
+    &["task", "list"],
+    &["task", "show", "abcd"],
+    &["task", "logs", "abcd"],
+    &["task", "logs", "-f", "abcd"],
+    &["task", "stop", "abcd"],
+    &["task", "cancel", "abcd"],
+    &["task", "send", "abcd", "more"],
+    &["task", "answer", "abcd", "allow"],
+    &["task", "checkpoint", "abcd"],
+    &["task", "checkpoints", "abcd"],
+    &["contract", "create", "name", "--repository", "/nowhere"],
+    &["contract", "list"],
+    &["contract", "show", "abcd"],
+    &["contract", "phase", "plan"],
+    &["daemon", "list"],
+    &["key", "create", "name"],
+    &["key", "list"],
+    &["key", "revoke", "abcd"],
+];
+
+#[test]
+fn every_command_that_speaks_to_a_server_says_that_there_is_none() {
+    let home = Home::new();
+    let unknown = home.says(&["status"]);
+    assert_snapshot!(unknown);
+    // A port that was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let away = |arguments: &[&str]| {
+        let mut command = home.makima(arguments);
+        command.env("MAKIMA_API_URL", format!("http://{address}")).env("MAKIMA_API_KEY", "mk_key");
+        home.shown(command).replace(&address, "[ADDRESS]")
+    };
+    assert_snapshot!(away(&["status"]));
+    for command in SPEAKING {
+        assert_eq!(home.says(command), unknown, "{command:?}");
+        assert_eq!(away(command), away(&["status"]), "{command:?}");
+        assert_eq!(home.says(&[command, &["--json"][..]].concat()), unknown, "{command:?}");
+    }
+}
+
+#[test]
+fn the_configuration_is_shown_with_where_each_value_came_from() {
+    let home = Home::new();
+    fs::create_dir_all(home.data()).unwrap();
+    let file = r#"
+        [server]
+        listen = "127.0.0.1:1"
+        allowed_hosts = ["workshop.lan"]
+        [database]
+        url = "postgres://me:secret@localhost/x?password=secret"
+        [daemon]
+        name = "from the file"
+        [agents.claude]
+        env = { ANTHROPIC_API_KEY = "secret" }
+        [agents.other]
+        command = ["other", "--flag"]
+        permission_mode = "ask"
+        [agents.played]
+        scenario = "scenario.json"
+    "#;
+    fs::write(home.data().join("makima.toml"), file).unwrap();
+    let show = |arguments: &[&str]| {
+        let mut command = home.makima(&[&["config", "show", "--listen", "127.0.0.1:2"], arguments].concat());
+        command.env("MAKIMA_LISTEN", "127.0.0.1:3").env("MAKIMA_DAEMON_NAME", "from the environment");
+        command.env("MAKIMA_API_KEY", "mk_secret").env("MAKIMA_ALLOWED_HOSTS", "a,b");
+        home.shown(command)
+    };
+    let shown = show(&[]);
+    // How wide a column is depends on where the home is.
+    let narrow = regex::Regex::new(" {2,}").unwrap().replace_all(&shown, "  ").into_owned();
+    assert_snapshot!(narrow);
+    let json = show(&["--json"]);
+    assert!(!shown.contains("secret") && !json.contains("secret"), "{json}");
+    assert!(
+        json.contains(
+            r#"{"name":"server.listen","value":"127.0.0.1:2","source":{"kind":"flag","name":"--listen"}}"#
+        ),
+        "{json}"
+    );
+}
+
+/// The checks of `makima doctor --json`, as `state name`.
+fn doctor(home: &Home, prepare: impl Fn(&mut Command)) -> (Option<i32>, Vec<String>) {
+    let mut command = home.makima(&["doctor", "--json"]);
+    prepare(&mut command);
+    let output = command.output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |check: &serde_json::Value, key: &str| check[key].as_str().unwrap().to_owned();
+    let checks = document["checks"].as_array().unwrap();
+    let states = checks.iter().map(|check| format!("{} {}", text(check, "state"), text(check, "name")));
+    let states = states.collect();
+    assert!(
+        checks.iter().all(|check| check["state"] == "ok" || check["advice"].is_string()),
+        "something is wrong and nobody says what to do: {document}"
+    );
+    (output.status.code(), states)
+}
+
+#[test]
+fn the_doctor_looks_at_everything_without_a_server_and_makes_nothing() {
+    let home = Home::new();
+    fs::create_dir_all(home.data()).unwrap();
+    fs::write(home.data().join("makima.toml"), "[agents.claude]\ncommand = [\"/nonexistent/claude\"]\n")
+        .unwrap();
+    let (code, checks) = doctor(&home, |_| {});
+    assert_eq!(code, Some(0));
+    let expected = [
+        "ok platform",
+        "ok git",
+        "ok configuration",
+        "warn agent claude",
+        "ok data directory",
+        "ok disk",
+        "ok database",
+        "warn server",
+    ];
+    assert_eq!(checks, expected);
+    assert_eq!(fs::read_dir(home.data()).unwrap().count(), 1, "something was made");
+    let shown = home.says(&["doctor"]);
+    let steady =
+        |line: &&str| !["platform", "git", "disk"].iter().any(|name| line.contains(&format!("  {name} ")));
+    assert_snapshot!(shown.lines().filter(steady).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn the_doctor_fails_where_something_fails() {
+    let home = Home::new();
+    let path = path_with_git(&home, Some("echo git version 2.30.2"));
+    let (code, checks) = doctor(&home, |command| {
+        command.env("PATH", &path);
+    });
+    assert_eq!((code, checks.contains(&"fail git".to_owned())), (Some(1), true), "{checks:?}");
+
+    fs::create_dir_all(home.data()).unwrap();
+    fs::write(home.data().join("makima.toml"), "[deamon]\n").unwrap();
+    let (code, checks) = doctor(&home, |_| {});
+    assert_eq!((code, checks.contains(&"fail configuration".to_owned())), (Some(1), true), "{checks:?}");
+}
+
+/// Makes a database that a newer program has changed.
+fn newer_database(file: &Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let url = format!("sqlite:{}", file.display());
+        makima_store::Db::open(&url).await.unwrap().close().await;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+            VALUES (9999, 'newer', TRUE, x'00', 1)";
+        sqlx::query(newer).execute(&mut connection).await.unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
+    });
+}
+
+#[test]
+fn a_database_that_is_newer_than_the_program_is_left_alone_and_told() {
+    let home = Home::new();
+    newer_database(&home.data().join("makima.db"));
+    let before = fs::read(home.data().join("makima.db")).unwrap();
+    for arguments in [
+        &["up", "--listen", "127.0.0.1:0"][..],
+        &["server", "--listen", "127.0.0.1:0"],
+        &["user", "create", "ada"],
+    ] {
+        let shown = home.says(arguments);
+        assert!(
+            shown.starts_with("exit 1\n--- stderr\nerror: the database is newer than this program"),
+            "{shown}"
+        );
+        assert!(shown.contains("use the newer"), "{shown}");
+    }
+    let (code, checks) = doctor(&home, |_| {});
+    assert_eq!((code, checks.contains(&"fail database".to_owned())), (Some(1), true), "{checks:?}");
+    assert_eq!(fs::read(home.data().join("makima.db")).unwrap(), before);
+}
+
+/// What the program says where its home is on a read-only file system. Not even root may write there, whatever modes say.
+fn says_on_read_only(home: &Home, arguments: &str) -> String {
+    let folder = home.folder.path().to_str().unwrap();
+    let mut command = scrubbed_command("unshare");
+    if !rustix::process::getuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    let script = format!(
+        "mount --bind '{folder}' '{folder}' && mount -o remount,ro,bind '{folder}' && cd '{folder}' && exec \"$0\" {arguments}"
+    );
+    command.args(["--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_makima")]).env("HOME", folder);
+    home.shown(command)
+}
+
+#[test]
+fn a_data_directory_on_a_read_only_file_system_is_told() {
+    let home = Home::new();
+    assert_snapshot!(says_on_read_only(&home, "up --listen 127.0.0.1:0"));
+    fs::create_dir_all(home.data()).unwrap();
+    assert_snapshot!(says_on_read_only(&home, "up --listen 127.0.0.1:0"));
+    let shown = says_on_read_only(&home, "doctor");
+    assert!(shown.starts_with("exit 1\n"), "{shown}");
+    assert!(
+        shown.contains("fail  data directory [HOME]/.local/share/makima is on a read-only file system"),
+        "{shown}"
+    );
 }
 
 #[test]

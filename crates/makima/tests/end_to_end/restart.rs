@@ -1,10 +1,11 @@
 //! The end of `makima up`, and what the next one finds.
 
-use crate::lab::{Lab, finish, processes_of, say, until, write};
+use crate::lab::{Lab, finish, processes_of, say, send, until, wait, write};
 use makima_model::{TaskId, TaskStatus};
 use makima_wire::CreateTask;
 use rustix::process::Signal;
 use serde_json::json;
+use std::io::{BufRead, BufReader, Read};
 
 /// A script that does something, waits for a file, and goes on.
 fn gated(lab_file: &str) -> serde_json::Value {
@@ -76,4 +77,51 @@ async fn who_follows_a_run_goes_on_following_when_the_server_is_back() {
     assert_eq!(ran.stdout.matches("I write.").count(), 2, "{ran:?}");
     assert_eq!(ran.stdout.matches("Through.").count(), 1, "{ran:?}");
     assert!(ran.stdout.contains("completed"), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_followed_goes_on_over_a_restart_without_a_gap_or_a_double() {
+    let mut lab = Lab::new(gated("../gate"));
+    let address = lab.up().url.strip_prefix("http://").unwrap().to_owned();
+    let id = begin(&lab).await;
+    let task = lab.task_when(id, "its agent works", |task| task.message_count >= 3).await;
+    let mut logs = lab.start(&["task", "logs", "-f", "GATED"]);
+    let mut seen = String::new();
+    let mut stdout = BufReader::new(logs.stdout.take().unwrap());
+    while !seen.contains("I write.") {
+        assert!(stdout.read_line(&mut seen).unwrap() > 0, "{seen}");
+    }
+    assert!(lab.end_up(Signal::TERM).success(), "{}", lab.log());
+    lab.up_at(&address, &[]);
+    let document = lab.start(&["task", "logs", "-f", "GATED", "--json"]);
+    std::fs::write(std::path::Path::new(&task.worktree_path.unwrap()).join("../gate"), "").unwrap();
+    stdout.read_to_string(&mut seen).unwrap();
+    assert_eq!(wait(&mut logs).code(), Some(0), "{seen}");
+    for (text, times) in [("> GATED", 1), ("I write.", 2), ("● Write", 2), ("Through.", 1), ("completed", 1)]
+    {
+        assert_eq!(seen.matches(text).count(), times, "{text}: {seen}");
+    }
+    // What one sees afterwards is the same.
+    let document = finish(document);
+    assert_eq!(document.code, Some(0), "{document:?}");
+    assert_eq!(document.json(), lab.finish(&["task", "logs", "GATED", "--json"]).json());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_at_a_log_leaves_it_without_stopping_the_agent() {
+    let mut lab = Lab::new(gated("../gate"));
+    lab.up();
+    let id = begin(&lab).await;
+    let task = lab.task_when(id, "its agent works", |task| task.message_count >= 3).await;
+    let mut logs = lab.start(&["task", "logs", "-f", "GATED"]);
+    let mut seen = String::new();
+    let mut stdout = BufReader::new(logs.stdout.take().unwrap());
+    while !seen.contains("I write.") {
+        assert!(stdout.read_line(&mut seen).unwrap() > 0, "{seen}");
+    }
+    send(&logs, Signal::INT);
+    assert_eq!(wait(&mut logs).code(), Some(0));
+    assert_eq!(lab.client().task(id).await.unwrap().status, TaskStatus::Running);
+    std::fs::write(std::path::Path::new(&task.worktree_path.unwrap()).join("../gate"), "").unwrap();
+    lab.task_when(id, "it has ended", |task| task.status == TaskStatus::Completed).await;
 }

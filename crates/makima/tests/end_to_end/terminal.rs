@@ -57,11 +57,16 @@ impl Terminal {
         self.shown.lock().unwrap().replace("\r\n", "\n")
     }
 
-    /// Waits for the program's end; answers what was shown, and the exit code.
-    async fn end(mut self) -> (String, Option<i32>) {
+    /// Waits for the end of a program that follows a task; answers what was shown, and the exit code.
+    async fn end(self) -> (String, Option<i32>) {
+        self.end_with("go on ").await
+    }
+
+    /// The same of one whose last words are others.
+    async fn end_with(mut self, last: &str) -> (String, Option<i32>) {
         let status = wait(&mut self.child);
         // The last of it may still be on its way.
-        until("the end is shown", async || self.text().contains("go on ").then_some(())).await;
+        until("the end is shown", async || self.text().contains(last).then_some(())).await;
         (self.text(), status.code())
     }
 }
@@ -134,4 +139,37 @@ async fn what_is_typed_before_there_is_a_question_answers_nothing() {
     assert_eq!(code, Some(0), "{text}");
     assert_eq!(lab.task().await.status, TaskStatus::Completed);
     assert_eq!(lab.committed(&task.branch_name, "ran.txt"), "ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_fit_the_terminal_and_long_output_is_paged_there_alone() {
+    let mut lab = Lab::new(json!({}));
+    lab.up();
+    let name = "名前 that is far too long for a terminal of sixty columns, and goes on";
+    let task = lab.makima(&["task", "create", "plan", "--no-start", "--name", name]).output().unwrap();
+    assert!(task.status.success(), "{task:?}");
+    // The pager gets all of it, and nobody else does.
+    let paged = |pager: &str, arguments: &[&str]| {
+        let mut command = lab.makima(arguments);
+        command.env("PAGER", pager).env("NO_COLOR", "1");
+        command
+    };
+    let list = Terminal::run(paged("sed 's/^/| /'", &["task", "list"]));
+    let (text, code) = list.end_with("just now\n").await;
+    assert_eq!(code, Some(0), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.starts_with("| ")), "{text}");
+    for line in &lines {
+        let wide = line.chars().filter(|c| "名前".contains(*c)).count();
+        assert!(line.chars().count() + wide <= 62, "{line}");
+    }
+    assert!(lines[1].contains("名前 that") && lines[1].contains("…  "), "{text}");
+
+    let whole = Terminal::run(paged("cat", &["task", "list"])).end_with("just now\n").await.0;
+    assert!(whole.starts_with("ID") && !whole.contains('|'), "{whole}");
+    for arguments in [&["task", "list"][..], &["task", "list", "--json"]] {
+        let piped = paged("sed 's/^/| /'", arguments).output().unwrap();
+        let piped = String::from_utf8(piped.stdout).unwrap();
+        assert!(!piped.contains("| ") && piped.contains(name), "{piped}");
+    }
 }

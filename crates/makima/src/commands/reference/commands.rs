@@ -65,7 +65,7 @@ fn section(page: &mut String, parent: &str, command: &Command, depth: usize) {
     if let Some(example) = command.get_after_help() {
         let example = example.to_string();
         let (_, commands) = example.split_once('\n').unwrap_or_default();
-        let commands: Vec<&str> = commands.lines().map(str::trim).collect();
+        let commands: Vec<String> = commands.lines().map(|line| with_remark(line.trim())).collect();
         let _ = writeln!(page, "\n```sh\n{}\n```", commands.join("\n"));
     }
     for command in shown(command) {
@@ -100,6 +100,14 @@ fn name(argument: &Arg) -> String {
 fn variable(argument: &Arg) -> String {
     let name = argument.get_env().map(|name| name.to_string_lossy().into_owned());
     name.map(|name| format!(" (`{name}`)")).unwrap_or_default()
+}
+
+/// A line of an example: what stands apart from the command is a remark.
+fn with_remark(line: &str) -> String {
+    match line.split_once("   ") {
+        Some((command, remark)) => format!("{command}  # {}", remark.trim()),
+        None => line.to_owned(),
+    }
 }
 
 fn one_line(text: &str) -> String {

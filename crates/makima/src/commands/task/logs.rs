@@ -80,6 +80,8 @@ pub(crate) async fn logs(
     if !follows {
         printer.page();
     }
+    // From now on, so that Ctrl-C leaves in good order also while the record is read.
+    let interrupts = if follows { Some(interrupts()?) } else { None };
     // Its worktree is known by the time that its agent has said something: paths are told relative to it.
     let recorded = Recorded::read(&client, task.id).await?;
     task = client.task(task.id).await?;
@@ -94,10 +96,10 @@ pub(crate) async fn logs(
             told.tell(&heard, pieces);
         }
     }
-    if follows {
+    if let Some(interrupts) = interrupts {
         story.interrupted();
         let program = global.program(&data);
-        let mut follower = Follower::looking(&client, printer, interrupts()?, program, task.id, story);
+        let mut follower = Follower::looking(&client, printer, interrupts, program, task.id, story);
         let feed = follower.open_after(complete_to).await?;
         return follower.follow(feed).await;
     }
