@@ -11,7 +11,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinSet,
+};
 
 /// How long to wait for a host of which is known only that it is there.
 const SETTING_UP: Duration = Duration::from_millis(20);
@@ -117,6 +120,7 @@ impl Driver {
             }
             match self.begin().await {
                 Ok(process) => {
+                    let _warming = self.warm();
                     self.attend(process).await;
                     return None;
                 }
@@ -124,6 +128,18 @@ impl Driver {
                 Err(NotBegun::Hosted) => tokio::time::sleep(SETTING_UP).await,
             }
         }
+    }
+
+    /// Has the worktree made ready for its first checkpoint, until the answer is dropped. The agent is not kept waiting.
+    fn warm(&self) -> JoinSet<()> {
+        let (workshop, task) = (Arc::clone(&self.board.workshop), self.run.task);
+        let mut warming = JoinSet::new();
+        warming.spawn(async move {
+            if let Err(error) = workshop.worktrees.warm(task).await {
+                tracing::debug!(%task, error = told(&error), "the first checkpoint will take longer");
+            }
+        });
+        warming
     }
 
     /// Takes an order on.
