@@ -93,6 +93,9 @@ impl From<ClientError> for Failure {
                 Code::Unauthorized => {
                     Some("set MAKIMA_API_KEY to a key of this server; `makima up` saves one")
                 }
+                Code::UnknownHost => Some(
+                    "name it to the server with --allowed-hosts, or call the server by its address in digits",
+                ),
                 _ => None,
             },
         };

@@ -16,7 +16,8 @@ use serde::Serialize;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  makima server --listen 0.0.0.0:7447 --database-url postgres://makima@localhost/makima
+  makima server --listen 0.0.0.0:7447 --allowed-hosts workshop.lan
+  makima server --database-url postgres://makima@localhost/makima
   makima user create ada --database-url postgres://makima@localhost/makima")]
 pub(crate) struct ServerArguments {
     #[command(flatten)]

@@ -96,6 +96,7 @@ pub(crate) struct Up {
     pub(crate) url: String,
     pub(crate) key: String,
     pub(crate) owner: String,
+    pub(crate) web: String,
 }
 
 /// Everything of one test.
@@ -190,7 +191,13 @@ impl Lab {
         let ready: Value = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("`makima up` said {line:?} ({error}): {}", self.log()));
         let text = |key: &str| ready[key].as_str().unwrap().to_owned();
-        self.up.insert(Up { url: text("url"), key: text("apiKey"), owner: text("ownerId"), child })
+        self.up.insert(Up {
+            url: text("url"),
+            key: text("apiKey"),
+            owner: text("ownerId"),
+            web: text("webUrl"),
+            child,
+        })
     }
 
     /// What `makima up` said on standard error.
@@ -203,6 +210,11 @@ impl Lab {
         let mut up = self.up.take().expect("it is up");
         send(&up.child, signal);
         wait(&mut up.child)
+    }
+
+    /// The link that `makima up` printed.
+    pub(crate) fn web_url(&self) -> String {
+        self.up.as_ref().expect("it is up").web.clone()
     }
 
     pub(crate) fn client(&self) -> Client {

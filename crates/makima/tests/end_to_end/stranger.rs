@@ -126,6 +126,14 @@ fn an_error_that_this_version_does_not_know_is_told_with_both_versions() {
     assert!(called.stderr.contains("the server is makima 9.9.9"), "{called:?}");
 }
 
+#[test]
+fn a_name_that_the_server_does_not_know_is_told_with_what_to_do() {
+    let server = Stranger::new(|_, _| refused(421, "UNKNOWN_HOST", "this server isn't called that"));
+    let called = server.calls(&["key", "list"]);
+    assert_eq!(called.code, Some(1), "{called:?}");
+    assert!(called.stderr.contains("--allowed-hosts"), "{called:?}");
+}
+
 const EVIL: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\rx\u{8}\u{85}";
 
 /// A server in all of whose texts stands what a terminal would obey.

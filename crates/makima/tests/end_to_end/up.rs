@@ -5,7 +5,12 @@ use makima_client::Client;
 use makima_wire::ListTasks;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_start_makes_an_owner_and_a_key_and_the_second_keeps_them() {
@@ -68,4 +73,76 @@ async fn another_owner_sees_nothing_of_the_first() {
     assert_eq!(lab.client().daemons().await.unwrap().total_count, 1);
     let nameless = lab.finish(&["user", "create", ""]);
     assert_eq!(nameless.code, Some(1), "{nameless:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_that_up_prints_signs_in_once_and_open_makes_another() {
+    let mut lab = Lab::new(json!({}));
+    lab.up();
+    let first = lab.web_url();
+    assert!(first.starts_with(&format!("{}/sign-in#", lab.client().url())), "{first}");
+    let opened = lab.finish(&["open", "--print"]);
+    assert_eq!(opened.code, Some(0), "{opened:?}");
+    let second = opened.stdout.lines().next().unwrap();
+    assert!(second.starts_with(&format!("{}/sign-in#", lab.client().url())) && second != first, "{opened:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_opened_where_there_is_a_desktop_and_not_where_it_is_only_to_be_printed() {
+    let mut lab = Lab::new(json!({}));
+    lab.up();
+    let (tools, heard) = (lab.path("tools"), lab.path("heard"));
+    fs::create_dir_all(&tools).unwrap();
+    // Written whole before it is there to be read.
+    let script = format!("#!/bin/sh\nprintf %s \"$1\" >{0}.new && mv {0}.new {0}\n", heard.display());
+    fs::write(tools.join("xdg-open"), script).unwrap();
+    fs::set_permissions(tools.join("xdg-open"), fs::Permissions::from_mode(0o755)).unwrap();
+    let open = |arguments: &[&str], desktop: bool| {
+        let mut command = lab.makima(arguments);
+        let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path).unwrap();
+        let path = format!("{}:{}", tools.display(), path.to_str().unwrap());
+        command.env("PATH", path);
+        if desktop {
+            command.env("DISPLAY", ":0");
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    open(&["open"], false);
+    open(&["open", "--print"], true);
+    open(&["open", "--json"], true);
+    let shown = open(&["open"], true);
+    let link = crate::lab::until("the link is opened", async || fs::read_to_string(&heard).ok()).await;
+    assert_eq!(shown.lines().next(), Some(link.as_str()), "another call has opened one too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_made_for_the_address_that_people_open() {
+    let mut lab = Lab::new(json!({}));
+    lab.up_with(&["--allowed-hosts", "workshop.lan", "--public-url", "https://makima.example.com/"]);
+    assert!(lab.web_url().starts_with("https://makima.example.com/sign-in#"), "{}", lab.web_url());
+    let wrong = lab.finish(&["up", "--public-url", "makima.example.com"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.stderr.contains("https://<host>"), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_called_only_by_names_that_it_knows() {
+    let mut lab = Lab::new(json!({}));
+    let port =
+        lab.up_with(&["--allowed-hosts", "known.localdomain"]).url.rsplit(':').next().unwrap().to_owned();
+    let key = lab.finish(&["key", "create", "k", "--json"]).json()["apiKey"].as_str().unwrap().to_owned();
+    let asked = |host: &str| {
+        let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+        let request = format!(
+            "GET /api/v1/me HTTP/1.1\r\nhost: {host}:{port}\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(asked("known.localdomain").starts_with("HTTP/1.1 200 "));
+    assert!(asked("unknown.localdomain").starts_with("HTTP/1.1 421 "));
 }
