@@ -73,10 +73,18 @@ export class Lab {
 
   /** The task of the demonstration that has this name, once it stands so. */
   async task(name: string, status: string): Promise<{ id: string; contractId: string; repository: string }> {
+    const end = Date.now() + 45_000
     for (;;) {
       const { tasks } = await this.api('GET', '/mesh/tasks')
-      const found = tasks.find((task: { name: string; status: string }) => task.name === name && task.status === status)
+      const named = tasks.filter((task: { name: string }) => task.name === name)
+      const found = named.find((task: { status: string }) => task.status === status)
       if (found) return found
+      if (Date.now() > end) {
+        const stand = named.map(
+          (task: { status: string; statusReason?: string }) => `${task.status} ${task.statusReason ?? ''}`,
+        )
+        throw new Error(`no task ${name} is ${status}, but: ${stand.join(', ') || 'there is none'}`)
+      }
       await new Promise(resolve => setTimeout(resolve, 100))
     }
   }

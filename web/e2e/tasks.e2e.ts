@@ -159,8 +159,10 @@ test('who reads above is not moved, and told how much is new', async () => {
   await page.goto(`${lab.url}/tasks/${id}`)
   const conversation = page.getByRole('region', { name: 'Conversation' })
   await conversation.getByText('The checks run from any folder').first().waitFor()
-  await conversation.evaluate(box => box.scrollTo(0, 0))
+  await conversation.focus()
+  await page.keyboard.press('Home')
   await page.getByRole('button', { name: 'To the end' }).waitFor()
+  await expect.poll(() => conversation.evaluate(box => box.scrollTop)).toBe(0)
   await page.getByLabel('Message to the agent').fill('Fix the check that fails')
   await page.keyboard.press('Control+Enter')
   await page.getByRole('button', { name: /new message/ }).waitFor()
@@ -170,7 +172,32 @@ test('who reads above is not moved, and told how much is new', async () => {
   await status(page, 'completed')
   // Who reads the end stays there.
   await conversation.getByText('All three checks pass now').waitFor()
-  expect(await conversation.evaluate(box => box.scrollHeight - box.scrollTop - box.clientHeight)).toBeLessThan(24)
+  const fromEnd = () => conversation.evaluate(box => box.scrollHeight - box.scrollTop - box.clientHeight)
+  await expect.poll(fromEnd).toBeLessThan(24)
+
+  // By the wheel too, and what is unfolded is read where it is.
+  await conversation.hover()
+  await page.mouse.wheel(0, -200)
+  await page.getByRole('button', { name: 'To the end' }).click()
+  await page.getByRole('button', { name: 'To the end' }).waitFor({ state: 'detached' })
+  const call = conversation.getByRole('button', { name: /Bash/ }).last()
+  const place = () => call.evaluate(row => Math.round(row.getBoundingClientRect().top))
+  // By the keyboard: a click would first put the row where it wants it.
+  await call.focus()
+  let before = await place()
+  await expect
+    .poll(
+      async () => {
+        const was = before
+        before = await place()
+        return before - was
+      },
+      { interval: 200 },
+    )
+    .toBe(0)
+  await page.keyboard.press('Enter')
+  await conversation.getByRole('group', { name: 'What Bash answered' }).waitFor()
+  expect(await place()).toBe(before)
   await visitor.leave()
 })
 

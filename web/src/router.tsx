@@ -37,6 +37,8 @@ const signInRoute = createRoute({
     if (!location.hash) return
     const token = location.hash
     if (await signIn(context.client, token)) {
+      // The feed of who was here before is not theirs.
+      context.live.stop()
       throw redirect({ href: search.to ?? takeWish() ?? '/', replace: true })
     }
     throw redirect({ to: '/sign-in', search, hash: '', replace: true })

@@ -1,5 +1,5 @@
-import { getRouteApi, Outlet } from '@tanstack/react-router'
-import { lazy, Suspense } from 'react'
+import { getRouteApi, Outlet, useLocation } from '@tanstack/react-router'
+import { lazy, Suspense, useEffect, useRef } from 'react'
 import { useHotkeys } from 'react-hotkeys-hook'
 import { openKeys, openPalette, overlay } from '~/features/palette/open'
 import { useStore } from '~/lib/store'
@@ -20,6 +20,7 @@ export function App() {
   const { new: made } = route.useSearch()
   const navigate = route.useNavigate()
   const close = () => void navigate({ to: '.', search: before => ({ ...before, new: undefined }) })
+  useFocusOfPage()
   useHotkeys('mod+k', openPalette, { preventDefault: true, enableOnFormTags: true, useKey: true })
   useHotkeys('?', openKeys, { useKey: true })
   useHotkeys('y', () => void navigator.clipboard.writeText(window.location.href), { useKey: true })
@@ -34,4 +35,15 @@ export function App() {
       </Suspense>
     </>
   )
+}
+
+/** Who goes to another page by a key that is gone with the last one begins at its content, not at the top of the browser. */
+function useFocusOfPage() {
+  const path = useLocation({ select: location => location.pathname })
+  const before = useRef(path)
+  useEffect(() => {
+    if (before.current === path) return
+    before.current = path
+    if (document.activeElement === document.body) document.getElementById('content')?.focus({ preventScroll: true })
+  }, [path])
 }

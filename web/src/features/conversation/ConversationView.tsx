@@ -118,9 +118,8 @@ function withEnd(lines: Line[], messages: Message[], task: Task, draft?: Draft, 
     const what = 'Preparing the worktree and the agent'
     rows.push({ kind: 'working', key: 'working', what, since: task.updatedAt ?? task.createdAt })
   }
-  const said = new Set(messages.slice(-200).map(message => message.id))
   for (const { id, content } of waiting ?? []) {
-    if (!said.has(id)) rows.push({ kind: 'unsaid', key: `unsaid ${id}`, content })
+    if (!messages.some(message => message.id === id)) rows.push({ kind: 'unsaid', key: `unsaid ${id}`, content })
   }
   return rows
 }
