@@ -34,7 +34,9 @@ impl Table {
         let heads: Vec<(Style, String)> =
             self.heads.iter().map(|head| (Style::Faint, head.to_uppercase())).collect();
         let widths = self.widths(&heads, screen);
-        std::iter::once(&heads).chain(&self.rows).map(|row| line(row, &widths)).collect()
+        let lines = std::iter::once(&heads).chain(&self.rows).map(|row| line(row, &widths));
+        // One column may not be enough to give way.
+        if screen.terminal { lines.map(Line::cut).collect() } else { lines.collect() }
     }
 
     fn widths(&self, heads: &[(Style, String)], screen: &Screen) -> Vec<usize> {
@@ -101,6 +103,8 @@ ID  NAME               STATUS
 22  short              ok
 ";
         assert_eq!(shown(32), expected);
-        assert!(shown(32).lines().all(|line| width::of(line) <= 32));
+        for narrow in [20, 25, 32] {
+            assert!(shown(narrow).lines().all(|line| width::of(line) <= narrow), "{}", shown(narrow));
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The real Claude Code, started by the built program's daemon, against a model API that plays a script: what the API
 //! stored, and what the model was sent.
 
-use crate::lab::{Lab, until};
+use crate::lab::{Lab, PATIENCE, until};
+use futures::StreamExt;
 use makima_client::Client;
 use makima_model::{MessageRole, PermissionMode, QuestionKind, TaskStatus};
 use makima_testkit::{Block, FakeModelApi, Scenario, Step, TestDatabase, claude_cli};
-use makima_wire::{AnswerQuestion, Code, Conversation, ConversationMessage, CreateTask, List, Task};
+use makima_wire::{AnswerQuestion, Code, Conversation, ConversationMessage, CreateTask, Delta, List, Task};
 use serde_json::{Value, json};
 
 /// A lab whose `claude` is the real one, with nobody to talk to but the script.
@@ -214,8 +215,18 @@ async fn interrupt(database: Option<TestDatabase>) {
         .script("GO-NEXT", [Step::say("On it.")]);
     let (lab, api) = lab_with(scenario, database.as_ref()).await;
     let client = lab.client();
+    let mut feed = Box::pin(client.feed(None, None).await.unwrap());
     let task = task(&lab, "GO-SLOW", None).await;
     api.until_at_gate("never").await;
+    // What was sent is still on its way: first to the agent, then through its host and daemon.
+    let mut streamed = String::new();
+    while !streamed.ends_with("This answer will nev") {
+        let event = tokio::time::timeout(PATIENCE, feed.next()).await.expect("more of it").unwrap().unwrap();
+        if event.event == "delta" {
+            let delta: Delta = serde_json::from_str(&event.data).unwrap();
+            streamed.push_str(&delta.text);
+        }
+    }
     let stopped = client.stop_task(task.id).await.unwrap();
     assert_eq!(stopped.status, TaskStatus::Interrupted, "{stopped:?}");
     assert!(stopped.status_reason.is_some());
