@@ -6,6 +6,8 @@
 mod agent_output;
 mod append;
 mod checkpoint;
+mod first_checkpoint;
+mod idle;
 
 use crate::{arguments::Arguments, table::Outcome};
 use anyhow::{Context, Result};
@@ -14,13 +16,16 @@ use anyhow::{Context, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bar {
     Checkpoint,
+    FirstCheckpoint,
     Append,
     AgentOutput,
+    Idle,
 }
 
 impl Bar {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 3] = [Self::Checkpoint, Self::Append, Self::AgentOutput];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Checkpoint, Self::FirstCheckpoint, Self::Append, Self::AgentOutput, Self::Idle];
 
     pub(crate) fn of_number(number: u32) -> Result<Self> {
         let known = || Self::ALL.map(|bar| bar.number().to_string()).join(", ");
@@ -31,24 +36,30 @@ impl Bar {
     pub(crate) fn number(self) -> u32 {
         match self {
             Self::Checkpoint => 1,
+            Self::FirstCheckpoint => 3,
             Self::Append => 8,
             Self::AgentOutput => 12,
+            Self::Idle => 13,
         }
     }
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Checkpoint => "a checkpoint with the numbers of its changes",
+            Self::FirstCheckpoint => "the first checkpoint of a new worktree",
             Self::Append => "appending to a conversation, and what it takes to store one",
             Self::AgentOutput => "what agents say, from the WebSocket to the disk",
+            Self::Idle => "`makima up`: how soon it is ready, and what it takes when idle",
         }
     }
 
     pub(crate) async fn run(self, arguments: &Arguments) -> Result<Outcome> {
         match self {
             Self::Checkpoint => checkpoint::run(arguments).await,
+            Self::FirstCheckpoint => first_checkpoint::run(arguments).await,
             Self::Append => append::run(arguments).await,
             Self::AgentOutput => agent_output::run(arguments).await,
+            Self::Idle => idle::run(arguments).await,
         }
     }
 }

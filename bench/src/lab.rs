@@ -117,8 +117,22 @@ impl Lab {
     /// Connects a daemon and has it start a run of a new task.
     pub(crate) async fn daemon(&self) -> Result<Daemon> {
         let url = format!("http://{}", self.server.address());
-        let (mut sender, mut receiver) = DaemonClient::new(&url, &self.key)?.connect().await?;
-        let daemon: DaemonId = self.clock.new_id();
+        Daemon::connect(&url, &self.key, self.owner, &self.clock).await
+    }
+
+    /// Stops the server and closes its database.
+    pub(crate) async fn stop(self) -> Place {
+        self.server.stop().await;
+        self.db.close().await;
+        self.place
+    }
+}
+
+impl Daemon {
+    /// Connects a daemon and has it start a run of a new task.
+    pub(crate) async fn connect(url: &str, key: &str, owner: OwnerId, clock: &Clock) -> Result<Self> {
+        let (mut sender, mut receiver) = DaemonClient::new(url, key)?.connect().await?;
+        let daemon: DaemonId = clock.new_id();
         let hello = Hello {
             protocol: PROTOCOL,
             daemon,
@@ -134,7 +148,7 @@ impl Lab {
             ToDaemon::Welcome { .. } => {}
             other => bail!("the server did not welcome the daemon: {other:?}"),
         }
-        let client = Client::new(&url, Some(self.key.clone()))?;
+        let client = Client::new(url, Some(key.to_owned()))?;
         let wanted = CreateTask {
             plan: "Make the session faster".into(),
             repository: Some("/srv/project".into()),
@@ -147,9 +161,8 @@ impl Lab {
         loop {
             if let (Some(task), Some(run)) = (&task, run) {
                 let task: &Task = task;
-                let conversation =
-                    Conversation { owner: self.owner, branch: task.conversation_state.branch_id };
-                return Ok(Daemon { sender, receiver, run, conversation });
+                let conversation = Conversation { owner, branch: task.conversation_state.branch_id };
+                return Ok(Self { sender, receiver, run, conversation });
             }
             let frame = tokio::select! {
                 made = &mut making, if task.is_none() => {
@@ -179,15 +192,6 @@ impl Lab {
         }
     }
 
-    /// Stops the server and closes its database.
-    pub(crate) async fn stop(self) -> Place {
-        self.server.stop().await;
-        self.db.close().await;
-        self.place
-    }
-}
-
-impl Daemon {
     /// Sends the frames as a daemon does, and waits until the last entry is durable.
     pub(crate) async fn tell(&mut self, frames: Vec<Frame>) -> Result<()> {
         let Some(end) = frames.last().map(|frame| frame.last) else { return Ok(()) };

@@ -16,6 +16,7 @@ mod session;
 mod sizes;
 mod source_tree;
 mod table;
+mod workplace;
 
 use anyhow::Result;
 use arguments::Arguments;

@@ -26,6 +26,17 @@ pub(crate) struct Ratio {
     pub(crate) highest: f64,
 }
 
+impl Ratio {
+    /// Of the ratios of rounds, which it sorts.
+    pub(crate) fn of(ratios: &mut [f64]) -> Self {
+        Self {
+            median: median(ratios),
+            lowest: ratios.first().copied().unwrap_or(f64::NAN),
+            highest: ratios.last().copied().unwrap_or(f64::NAN),
+        }
+    }
+}
+
 /// One round that doesn't count, then `rounds` that do, each time in the other order.
 pub(crate) async fn interleaved(what: &str, rounds: usize, contest: &mut impl Contest) -> Result<Ratio> {
     let (mut ratios, mut of_ours, mut of_baseline) = (Vec::new(), Vec::new(), Vec::new());
@@ -45,11 +56,7 @@ pub(crate) async fn interleaved(what: &str, rounds: usize, contest: &mut impl Co
             of_baseline.push(baseline);
         }
     }
-    let ratio = Ratio {
-        median: median(&mut ratios),
-        lowest: ratios.first().copied().unwrap_or(f64::NAN),
-        highest: ratios.last().copied().unwrap_or(f64::NAN),
-    };
+    let ratio = Ratio::of(&mut ratios);
     let (ours, baseline) = (median(&mut of_ours), median(&mut of_baseline));
     printer::progress(&format!(
         "  {what}: {:.3} of the baseline ({} against {})",

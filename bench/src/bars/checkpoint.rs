@@ -2,30 +2,22 @@
 
 use crate::{
     arguments::Arguments,
-    environment, printer,
+    printer,
     rounds::{Contest, interleaved},
-    source_tree::SourceTree,
     table::{Limit, Outcome, Row},
+    workplace::{LARGEST_UNTRACKED, Workplace, sync},
 };
 use anyhow::{Context, Result, bail, ensure};
-use makima_daemon::{CheckpointRules, Folders, Worktrees};
-use makima_git::{BareClone, CheckpointKind, CheckpointRequest, Git, Person, ScanRules, Sha};
-use makima_model::{Clock, Published, Record, RunId};
+use makima_git::{BareClone, CheckpointKind, CheckpointRequest, Person, ScanRules, Sha};
+use makima_model::{Published, Record};
 use makima_wire::frame::StartRun;
-use serde_json::json;
 use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
+    path::PathBuf,
     time::{Instant, SystemTime},
 };
-use tempfile::TempDir;
 
 /// How many files the trees have, and what ours may cost there.
 const TREES: [(usize, f64); 3] = [(2_200, 1.15), (4_900, 1.15), (60_000, 1.0)];
-/// What the daemon has by default.
-const LARGEST_UNTRACKED: u64 = 50 << 20;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +58,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
 
 /// A task's worktree as the daemon has it, and a clone of the user's own with the same files.
 struct Twins {
-    root: TempDir,
-    tree: SourceTree,
-    worktrees: Worktrees,
+    place: Workplace,
     run: StartRun,
     clone: BareClone,
     base: Sha,
@@ -84,42 +74,17 @@ struct Twins {
 
 impl Twins {
     async fn new(files: usize) -> Result<Self> {
-        let root = tempfile::Builder::new().prefix("makima-bench-").tempdir()?;
-        let at = |name: &str| root.path().join(name);
-        for name in ["home", "user"] {
-            fs::create_dir(at(name))?;
-        }
-        // Housekeeping would only slow the baseline down.
-        let settings = "[user]\n\tname = Ursula User\n\temail = ursula@example.com\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n";
-        fs::write(at("home/.gitconfig"), settings)?;
-        let mut tree = SourceTree::new(files);
-        tree.write(&at("user"))?;
-        let git = |folder: &Path, args: &[&str]| git(root.path(), folder, args);
-        git(&at("user"), &["init", "-q", "-b", "main", "--template="])?;
-        git(&at("user"), &["add", "-A"])?;
-        git(&at("user"), &["commit", "-q", "-m", "Begin"])?;
-        git(root.path(), &["clone", "-q", "--local", "user", "twin"])?;
-
-        let clock = Clock::system();
-        let ours = Git::find(environment::hermetic(&at("home"))).await?;
-        let folders = Arc::new(Folders::open(&at("daemon"))?);
-        let rules = CheckpointRules { max_file_bytes: Some(LARGEST_UNTRACKED), include: Vec::new() };
-        let run = run_on(&at("user"), &clock)?;
-        let clone = BareClone::open(&ours, &folders.clone_of(&run.repository));
-        let worktrees = Worktrees::new(ours, folders, clock, &rules);
-        let (worktree, _) = worktrees.prepare(&run, &mut |_| {}).await?;
+        let place = Workplace::new(files).await?;
+        place.git(&place.at(""), &["clone", "-q", "--local", "user", "twin"])?;
+        let (run, twin) = (place.run()?, place.at("twin"));
+        let clone = place.clone_of(&run);
+        let (worktree, _) = place.worktrees.prepare(&run, &mut |_| {}).await?;
         let base = clone.resolve_base(None).await?.commit.context("the repository has a commit")?;
-        // What is built lies in both, and is ignored in both.
-        for to in [&worktree, &at("twin")] {
-            let copied = Command::new("cp").arg("-r").arg(at("user/target")).arg(to).status()?;
-            ensure!(copied.success(), "the ignored files could not be copied");
-        }
-        // The disk is to have nothing left to do for this.
-        Command::new("sync").status()?;
-        let twin = at("twin");
+        place.build_in(&worktree)?;
+        place.build_in(&twin)?;
+        sync()?;
         Ok(Self {
-            tree,
-            worktrees,
+            place,
             run,
             clone,
             base,
@@ -129,7 +94,6 @@ impl Twins {
             round: 0,
             number: 0,
             made: String::new(),
-            root,
         })
     }
 
@@ -154,7 +118,7 @@ impl Twins {
 
     async fn turn(&self) -> Result<String> {
         let turn = u32::try_from(self.round)?;
-        let records = self.worktrees.keep_turn(&self.run, turn).await;
+        let records = self.place.worktrees.keep_turn(&self.run, turn).await;
         let is_published = records
             .iter()
             .any(|record| matches!(record, Record::Published { published: Published::Repository { .. } }));
@@ -167,35 +131,17 @@ impl Twins {
     }
 
     fn git(&self, args: &[&str]) -> Result<String> {
-        git(self.root.path(), &self.twin, args)
+        self.place.git(&self.twin, args)
     }
-}
-
-/// The first run of a task on a repository, as the server says it.
-fn run_on(repository: &Path, clock: &Clock) -> Result<StartRun> {
-    let id = || clock.new_id::<RunId>().to_string();
-    Ok(serde_json::from_value(json!({
-        "run": id(),
-        "runNumber": 1,
-        "task": id(),
-        "taskName": "Measure",
-        "owner": id(),
-        "agent": "none",
-        "repository": repository,
-        "branchName": "makima/measure-0a1b2c3d",
-        "includeUncommitted": false,
-        "commitOnFinish": true,
-        "inputs": [],
-    }))?)
 }
 
 impl Contest for Twins {
     async fn prepare(&mut self, _round: usize) -> Result<()> {
         self.round += 1;
-        self.tree.edit(self.round, &[self.worktree.clone(), self.twin.clone()])?;
+        self.place.tree.edit(self.round, &[self.worktree.clone(), self.twin.clone()])?;
         if self.extent == Extent::Committed {
-            git(self.root.path(), &self.worktree, &["add", "-A"])?;
-            git(self.root.path(), &self.worktree, &["commit", "-q", "-m", "By the agent"])?;
+            self.place.git(&self.worktree, &["add", "-A"])?;
+            self.place.git(&self.worktree, &["commit", "-q", "-m", "By the agent"])?;
         }
         Ok(())
     }
@@ -219,29 +165,9 @@ impl Contest for Twins {
     }
 
     async fn settle(&mut self) -> Result<()> {
-        let ours = git(self.root.path(), &self.worktree, &["rev-parse", &format!("{}^{{tree}}", self.made)])?;
+        let ours = self.place.git(&self.worktree, &["rev-parse", &format!("{}^{{tree}}", self.made)])?;
         let theirs = self.git(&["rev-parse", "HEAD^{tree}"])?;
         ensure!(ours == theirs, "the trees differ: {ours}, {theirs}");
         Ok(())
     }
-}
-
-/// Plain git, in the environment that ours has, and started as ours is: by its path, so that no copy of this process
-/// is made first.
-fn git(root: &Path, folder: &Path, args: &[&str]) -> Result<String> {
-    let home = root.join("home");
-    let program = environment::hermetic(&home).program("git").context("git is on PATH")?;
-    let output = Command::new(program)
-        .current_dir(folder)
-        .args(args)
-        .env_clear()
-        .env("PATH", environment::path_variable())
-        .env("HOME", &home)
-        .env("XDG_CONFIG_HOME", &home)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()?;
-    if !output.status.success() {
-        bail!("git {args:?} failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
