@@ -3,6 +3,7 @@
 //! something else than a commit, or refs are kept in another form.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use crate::Sha;
@@ -23,7 +24,11 @@ pub(crate) fn head(git_dir: &Path) -> Option<Sha> {
     match head.strip_prefix("ref: ") {
         // Only branches are the same for all worktrees.
         Some(name) if name.starts_with("refs/heads/") => {
-            let common_dir = fs::read_to_string(git_dir.join("commondir")).ok()?;
+            // The first worktree of a repository has no such file: its git folder is the one of all.
+            let common_dir = match fs::read_to_string(git_dir.join("commondir")) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+                read => read.ok()?,
+            };
             commit_of(&git_dir.join(common_dir.trim_end()), name)
         }
         Some(_) => None,
@@ -57,6 +62,10 @@ mod tests {
         assert_eq!(head(&git_dir), None);
         write("worktrees/one/HEAD", &format!("{two}\n"));
         assert_eq!(head(&git_dir), Sha::parse(&two));
+        write("HEAD", "ref: refs/heads/a/c\n");
+        assert_eq!(head(common), None);
+        write("refs/heads/a/c", &format!("{two}\n"));
+        assert_eq!(head(common), Sha::parse(&two));
         write("refs/heads/outside", &one);
         assert_eq!(commit_of(&git_dir, "refs/../../../refs/heads/outside"), None);
         assert_eq!(commit_of(&common.join("refs"), "heads/outside"), None);

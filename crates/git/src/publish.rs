@@ -71,8 +71,18 @@ impl BareClone {
         // Most turns commit nothing.
         let inside = folder.join(".git");
         let git_dir = if inside.exists() { &inside } else { folder };
-        if loose_ref::commit_of(git_dir, &full).as_ref() == Some(&commit) {
+        let there = loose_ref::commit_of(git_dir, &full);
+        if there.as_ref() == Some(&commit) {
             return Ok(Published::Fetched { commit });
+        }
+        // The first turn committed nothing: the user's repository has all of it, and only lacks the name.
+        if there.is_none() && loose_ref::head(git_dir).as_ref() == Some(&commit) {
+            let create = format!("create {full} {commit}\n");
+            let name = self.git().run("update-ref").in_folder(folder).args(["--no-deref", "--stdin"]);
+            // Refused where it is there all the same, kept in another way than by a file.
+            if name.stdin(create).output().await?.code == Some(0) {
+                return Ok(Published::Fetched { commit });
+            }
         }
         if let Some(worktree) = self.worktree_on(folder, &full).await? {
             return Ok(Published::CheckedOut { worktree });

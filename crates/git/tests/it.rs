@@ -30,5 +30,7 @@ mod publishing;
 mod skips;
 #[path = "it/uncommitted.rs"]
 mod uncommitted;
+#[path = "it/warm.rs"]
+mod warm;
 #[path = "it/worktrees.rs"]
 mod worktrees;

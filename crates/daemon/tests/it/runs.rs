@@ -62,6 +62,33 @@ async fn what_is_left_uncommitted_stays_so_where_that_is_wanted() {
 }
 
 #[tokio::test]
+async fn a_worktree_is_made_ready_for_its_first_checkpoint_while_the_agent_works() {
+    let lab =
+        Lab::new(json!({"GO": [{"content": [write("new.txt", "new\n")], "wait_for_file": "{{LAB}}/go"}]}));
+    let lab = lab.await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    let is_ready = || {
+        let clones = std::fs::read_dir(lab.data().join("repositories")).ok()?;
+        let mut worktrees =
+            clones.filter_map(|clone| std::fs::read_dir(clone.ok()?.path().join("worktrees")).ok());
+        let git_dir = worktrees.next()?.next()?.ok()?.path();
+        git_dir.join("makima/seed").exists().then_some(())
+    };
+    eventually(is_ready).await;
+    lab.open("go");
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    let files = lab.until(&run, |record| match record {
+        Record::Checkpoint(made) => Some(made.files_changed.clone()),
+        _ => None,
+    });
+    assert_eq!(files.await.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["new.txt"]);
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_left_in_the_middle_of_a_merge_is_not_committed_and_that_is_told() {
     let lab = Lab::new(writes_a_file()).await;
     let daemon = lab.daemon().await;

@@ -20,6 +20,7 @@ enum Edit {
     Untrack(usize),
     Hide(usize),
     Commit,
+    Warm,
     Checkpoint,
 }
 
@@ -43,6 +44,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         1 => name().prop_map(Edit::Untrack),
         1 => name().prop_map(Edit::Hide),
         1 => Just(Edit::Commit),
+        1 => Just(Edit::Warm),
         4 => Just(Edit::Checkpoint),
     ];
     proptest::collection::vec(edit, 1..16)
@@ -86,7 +88,12 @@ fn make(lab: &Lab, repo: &Repo, edit: &Edit) {
         Edit::Untrack(name) => quiet(&["rm", "-rq", "--cached", "--", NAMES[*name]]),
         Edit::Hide(name) => quiet(&["update-index", "--assume-unchanged", "--", NAMES[*name]]),
         Edit::Commit => quiet(&["commit", "-qm", "By the agent"]),
-        Edit::Write(..) | Edit::Move(..) | Edit::Link(_) | Edit::Executable(_) | Edit::Checkpoint => {}
+        Edit::Write(..)
+        | Edit::Move(..)
+        | Edit::Link(_)
+        | Edit::Executable(_)
+        | Edit::Warm
+        | Edit::Checkpoint => {}
     }
 }
 
@@ -122,6 +129,9 @@ proptest! {
             let mut number = 0;
             for edit in edits.iter().chain([&Edit::Checkpoint]) {
                 make(&lab, &task.repo, edit);
+                if matches!(edit, Edit::Warm) {
+                    task.worktree.warm().await.unwrap();
+                }
                 if matches!(edit, Edit::Checkpoint) {
                     number += 1;
                     let wanted = reference(&lab, &task);

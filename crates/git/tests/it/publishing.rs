@@ -68,3 +68,31 @@ async fn an_empty_and_a_bare_repository_get_it_too() {
         Ok(Published::Fetched { .. })
     ));
 }
+
+#[tokio::test]
+async fn one_without_a_commit_of_its_own_appears_at_the_users_commit() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    let head = user.git(&["rev-parse", "HEAD"]);
+    let published = task.clone.publish(&user.source(), &branch()).await.unwrap();
+    assert_eq!(published, Published::Fetched { commit: makima_git::Sha::parse(&head).unwrap() });
+    assert_eq!(user.git(&["rev-parse", branch().as_str()]), head);
+    assert_eq!(user.git(&["symbolic-ref", "HEAD"]), "refs/heads/main");
+    assert!(!user.folder.join(".git/FETCH_HEAD").exists());
+    assert_eq!(user.status(), "");
+}
+
+#[tokio::test]
+async fn one_that_went_back_to_the_users_commit_is_moved_there_though_it_stands_in_no_file() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    let work = task.repo.write("a.txt", "1\n").commit("Work");
+    task.clone.publish(&user.source(), &branch()).await.unwrap();
+    user.git(&["pack-refs", "--all"]);
+    let head = user.write("b.txt", "b\n").commit("Meanwhile");
+    task.repo.git(&["fetch", "-q", user.folder.to_str().unwrap(), "main"]);
+    task.repo.git(&["reset", "-q", "--hard", "FETCH_HEAD"]);
+    assert_eq!(user.git(&["rev-parse", branch().as_str()]), work);
+    task.clone.publish(&user.source(), &branch()).await.unwrap();
+    assert_eq!(user.git(&["rev-parse", branch().as_str()]), head);
+}
