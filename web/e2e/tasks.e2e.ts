@@ -30,6 +30,22 @@ async function make(page: Page, plan: string, mode: string): Promise<void> {
 
 const status = (page: Page, word: string) => page.getByText(word, { exact: true }).first().waitFor()
 
+/** A measure of the page, once it rests: the same twice, a few frames apart. */
+async function resting(measure: () => Promise<number>): Promise<number> {
+  let last = Number.NaN
+  await expect
+    .poll(
+      async () => {
+        const was = last
+        last = await measure()
+        return last - was
+      },
+      { interval: 150, timeout: 5000 },
+    )
+    .toBe(0)
+  return last
+}
+
 test('a link signs in once, and its token stays in no address', async () => {
   const link = await lab.link()
   const visitor = await Visitor.at(lab, browser)
@@ -162,11 +178,12 @@ test('who reads above is not moved, and told how much is new', async () => {
   await conversation.focus()
   await page.keyboard.press('Home')
   await page.getByRole('button', { name: 'To the end' }).waitFor()
-  await expect.poll(() => conversation.evaluate(box => box.scrollTop)).toBe(0)
+  const top = () => conversation.evaluate(box => box.scrollTop)
+  const above = await resting(top)
   await page.getByLabel('Message to the agent').fill('Fix the check that fails')
   await page.keyboard.press('Control+Enter')
   await page.getByRole('button', { name: /new message/ }).waitFor()
-  expect(await conversation.evaluate(box => box.scrollTop)).toBe(0)
+  expect(await top()).toBe(above)
   await page.getByRole('button', { name: /new message/ }).click()
   await page.getByRole('button', { name: /new message|To the end/ }).waitFor({ state: 'detached' })
   await status(page, 'completed')
@@ -180,24 +197,15 @@ test('who reads above is not moved, and told how much is new', async () => {
   await page.mouse.wheel(0, -200)
   await page.getByRole('button', { name: 'To the end' }).click()
   await page.getByRole('button', { name: 'To the end' }).waitFor({ state: 'detached' })
-  const call = conversation.getByRole('button', { name: /Bash/ }).last()
+  const call = conversation.getByRole('button', { name: /Bash sh test.sh 3 lines/ })
   const place = () => call.evaluate(row => Math.round(row.getBoundingClientRect().top))
   // By the keyboard: a click would first put the row where it wants it.
   await call.focus()
-  let before = await place()
-  await expect
-    .poll(
-      async () => {
-        const was = before
-        before = await place()
-        return before - was
-      },
-      { interval: 200 },
-    )
-    .toBe(0)
+  const before = await resting(place)
   await page.keyboard.press('Enter')
   await conversation.getByRole('group', { name: 'What Bash answered' }).waitFor()
-  expect(await place()).toBe(before)
+  await expect.poll(place).toBe(before)
+  expect(await call.evaluate(row => row === document.activeElement)).toBe(true)
   await visitor.leave()
 })
 
