@@ -117,3 +117,11 @@ need_chromium() {
     [ -n "${MAKIMA_TEST_CHROMIUM:-}" ] || command -v chromium >/dev/null \
         || install_packages "Chromium, which the web UI is tested in" chromium fonts-liberation fonts-dejavu-core
 }
+
+# What the API is held against its description with is written in Python. Debian has the module that makes environments apart.
+need_python() {
+    python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+        || install_packages "Python 3.10 or newer, which schemathesis is written in" python3 python3-venv || return 1
+    python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' \
+        || { say "Python is too old, or lacks its module venv: 3.10 or newer is needed."; return 1; }
+}
