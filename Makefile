@@ -16,7 +16,7 @@ test-full: ## The same with the long tests
 web: ## Build the web UI, which the program holds, into web/dist
 	@scripts/web
 
-bench: web ## Measure against the baselines
+bench: release ## Measure against the baselines
 	scripts/with-postgres cargo run --release --package makima-bench
 
 release: web ## Build the optimised program: target/release/makima

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::{
     fs,
     io::{BufRead, BufReader},
+    os::unix::fs::symlink,
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -40,11 +41,17 @@ pub(super) struct Memory {
 }
 
 impl Up {
-    /// Starts it with a data folder in `home`.
+    /// Starts it with a data folder in `home`. It finds git, and no agent.
     pub(super) fn start(program: &Path, home: &Path) -> Result<Self> {
+        let path = home.join("bin");
+        if !path.exists() {
+            let git = environment::hermetic(home).program("git").context("git is on PATH")?;
+            fs::create_dir(&path)?;
+            symlink(git, path.join("git"))?;
+        }
         let mut command = Command::new(program);
         command.args(["up", "--json", "--listen", "127.0.0.1:0", "--data-dir"]).arg(home.join("data"));
-        command.env_clear().env("PATH", environment::path_variable()).env("HOME", home);
+        command.env_clear().env("PATH", path).env("HOME", home);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let start = Instant::now();
         let mut child = command.spawn().with_context(|| format!("{} did not start", program.display()))?;
