@@ -73,7 +73,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        serde_html_form::from_str(parts.uri.query().unwrap_or_default())
+        let query = parts.uri.query().unwrap_or_default();
+        // It would be taken for absent, and what was meant to be one thing's would be everything's.
+        let empty = |pair: &&str| pair.split_once('=').is_none_or(|(_, value)| value.is_empty());
+        if let Some(pair) = query.split('&').filter(|pair| !pair.is_empty()).find(empty) {
+            return Err(ApiError::bad_request(format!("the query doesn't parse: {pair:?} has no value")));
+        }
+        serde_html_form::from_str(query)
             .map(Self)
             .map_err(|error| ApiError::bad_request(format!("the query doesn't parse: {error}")))
     }

@@ -166,6 +166,7 @@ pub struct ListTasks {
     #[serde(default, skip_serializing_if = "Words::is_empty")]
     pub status: Words<TaskStatus>,
     /// Those of this agent.
+    #[param(value_type = Option<Name>, inline)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// Those whose newest run is on this daemon.

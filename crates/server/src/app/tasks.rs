@@ -40,7 +40,7 @@ impl App {
         let filter = Filter {
             loose,
             status: wanted.status.0.clone(),
-            agent: wanted.agent.clone(),
+            agent: wanted.agent.as_deref().map(|agent| texts::name("agent", agent)).transpose()?,
             daemon: wanted.daemon_id,
             text: wanted.q.as_deref().map(texts::sought).transpose()?,
         };
