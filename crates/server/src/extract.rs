@@ -36,8 +36,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// The largest body: a plan of a million characters fits, four bytes each and escaped.
-const LARGEST: usize = 8 << 20;
+/// The largest body: a plan of a million characters fits, each escaped as two halves of 16 bits: 12 MB.
+const LARGEST: usize = 16 << 20;
 /// How much of a larger one is read and thrown away: a client that is answered while it still sends sees a broken connection
 /// instead of the answer.
 const DRAINED: usize = 64 << 20;

@@ -43,7 +43,7 @@ for how many seconds to wait. 503: the database or a daemon can't be reached. Wi
 
 ## Limits
 
-A body has at most 8 MiB and may not stall for more than 30 s. One owner has 1000 requests a second and 10,000 at once, one agent 20 and 200; keys that open nothing are
+A body has at most 16 MiB and may not stall for more than 30 s. One owner has 1000 requests a second and 10,000 at once, one agent 20 and 200; keys that open nothing are
 taken once a second and 30 at once from one address.
 
 ## Who may call what

@@ -103,7 +103,7 @@ on_both! {
             (422, with("plan", json!(" "))),
             (422, with("plan", json!("a\0b"))),
             (422, with("plan", json!("x".repeat(1_000_001)))),
-            (413, with("plan", json!("x".repeat(9 << 20)))),
+            (413, with("plan", json!("x".repeat(17 << 20)))),
             (422, with("name", json!("a\u{1b}[31m"))),
             (422, with("name", json!("x".repeat(201)))),
             (422, with("repository", json!("relative/path"))),
@@ -123,6 +123,17 @@ on_both! {
             assert_eq!(error["requestId"], id);
         }
         assert_eq!(lab.client.tasks(&ListTasks::default()).await.unwrap().total_count, 0);
+    }
+
+    async fn the_longest_plan_is_taken_however_it_is_escaped(engine) {
+        let lab = Lab::new(engine).await;
+        let plan = "\\ud83d\\ude00".repeat(1_000_000);
+        let body = format!("{{\"plan\": \"{plan}\", \"repository\": \"/srv/project\"}}");
+        let tasks = format!("{}/api/v1/mesh/tasks", lab.url());
+        let answer = reqwest::Client::new().post(tasks).bearer_auth(&lab.key).body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        let task: makima_wire::Task = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        assert_eq!(task.plan.chars().count(), 1_000_000);
     }
 
     async fn queries_and_paths_are_read_strictly(engine) {
