@@ -222,7 +222,7 @@ pub struct CreateTask {
     /// What it shall do: the first message to its agent; 1 to 1,000,000 characters.
     #[schema(value_type = Said)]
     pub plan: String,
-    /// The agent; absent: the contract's, else the daemon's default.
+    /// The agent; absent: the contract's, else that of the task that it goes on from, else the daemon's default.
     #[schema(value_type = Option<Name>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,

@@ -72,7 +72,9 @@ impl App {
         };
         let base_branch =
             base_branch.or_else(|| contract.as_ref().and_then(|contract| contract.base_branch.clone()));
-        let agent = agent.or_else(|| contract.as_ref().and_then(|contract| contract.agent.clone()));
+        let agent = agent
+            .or_else(|| contract.as_ref().and_then(|contract| contract.agent.clone()))
+            .or_else(|| beginning.as_ref().and_then(|beginning| beginning.source.agent.clone()));
         self.check_agent(agent.as_deref(), target, &connected)?;
         let out_of_reach = match &beginning {
             // The daemon has a clone of it already.
@@ -195,14 +197,17 @@ impl App {
         }
         let known: Vec<&str> =
             online.iter().flat_map(|daemon| &daemon.agents).map(|agent| agent.name.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Err(ApiError::new(
             Code::AgentNotFound,
             match agent {
                 Some(name) => format!(
-                    "no connected daemon has the agent {name:?} (there: {known}): install its program on the daemon's \
+                    "no connected daemon has the agent {name:?} (there: {there}): install its program on the daemon's \
                      machine, or configure it below [agents.{name}], and start the daemon again"
                 ),
+                None if !known.is_empty() => {
+                    format!("none of the connected agents is a default: name one as `agent` (there: {there})")
+                }
                 None => "no connected daemon has an agent: install Claude Code (npm install -g \
                          @anthropic-ai/claude-code) on the daemon's machine, or configure one below [agents], and \
                          start the daemon again"

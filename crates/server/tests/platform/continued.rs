@@ -71,6 +71,7 @@ on_both! {
         let (task, start) = tokio::join!(lab.client.create_task(&wanted), answering);
         let task = task.unwrap();
         assert_eq!(task.continue_from_task_id, Some(source.id));
+        assert_eq!(start.agent, source.agent.unwrap(), "the same agent goes on, unless another is named");
         assert_eq!((start.repository, start.base_commit), (source.repository, Some("b".repeat(40))));
         assert_eq!(start.copied, Some(CopiedFiles { task: source.id, files: vec![".env".into()] }));
         assert_eq!(start.resume, None, "the conversation is its own");
