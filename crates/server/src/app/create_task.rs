@@ -15,6 +15,10 @@ use makima_store::{
 use makima_wire::{Code, CreateTask};
 use serde_json::json;
 
+/// What to do where there is no agent.
+const INSTALL: &str = "install Claude Code (npm install -g @anthropic-ai/claude-code) on the daemon's machine, or configure one \
+                       below [agents], and start the daemon again";
+
 impl App {
     /// Makes a task: its row, its conversation, its first message, its place in the timeline; then looks for a daemon.
     pub(crate) async fn create_task(&self, by: Caller, wanted: CreateTask) -> Result<TaskView, ApiError> {
@@ -205,13 +209,10 @@ impl App {
                     "no connected daemon has the agent {name:?} (there: {there}): install its program on the daemon's \
                      machine, or configure it below [agents.{name}], and start the daemon again"
                 ),
-                None if !known.is_empty() => {
-                    format!("none of the connected agents is a default: name one as `agent` (there: {there})")
-                }
-                None => "no connected daemon has an agent: install Claude Code (npm install -g \
-                         @anthropic-ai/claude-code) on the daemon's machine, or configure one below [agents], and \
-                         start the daemon again"
-                    .to_owned(),
+                None if known.is_empty() => format!("no connected daemon has an agent: {INSTALL}"),
+                None => format!(
+                    "none of the connected agents is a default (there: {there}): name one as `agent`, or {INSTALL}"
+                ),
             },
         ))
     }
