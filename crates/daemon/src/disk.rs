@@ -74,7 +74,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), DaemonError> {
 
 /// Takes the lock that a file stands for, until the answer is dropped or the process ends; `None` where somebody else has
 /// it.
-pub(crate) fn lock(path: &Path) -> Result<Option<File>, DaemonError> {
+pub(crate) fn lock(path: &Path) -> Result<Option<Lock>, DaemonError> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -83,9 +83,23 @@ pub(crate) fn lock(path: &Path) -> Result<Option<File>, DaemonError> {
         .open(path)
         .map_err(|source| DaemonError::write(path, source))?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(Lock(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(source)) => Err(DaemonError::write(path, source)),
+    }
+}
+
+/// A lock that is held.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// A child of ours that has not begun its program yet has the file open too: were it only closed here, it would stay
+    /// locked as long.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a lock was not let go of");
+        }
     }
 }
 
@@ -124,6 +138,17 @@ mod tests {
         let first = lock(&path).unwrap();
         assert!(first.is_some() && lock(&path).unwrap().is_none());
         drop(first);
+        assert!(lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_ends_though_a_child_that_is_being_started_has_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = lock(&path).unwrap().unwrap();
+        // What a fork leaves in the child until its program begins.
+        let _childs = held.0.try_clone().unwrap();
+        drop(held);
         assert!(lock(&path).unwrap().is_some());
     }
 }

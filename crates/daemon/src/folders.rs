@@ -4,7 +4,7 @@ use crate::{DaemonError, disk};
 use makima_model::{Clock, CommandId, DaemonId, RunId, TaskId};
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +15,7 @@ pub(crate) const GONE: &str = "gone";
 #[derive(Debug)]
 pub struct Folders {
     root: PathBuf,
-    _lock: File,
+    _lock: disk::Lock,
 }
 
 /// The file that makes a daemon the same one tomorrow.

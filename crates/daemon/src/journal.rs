@@ -93,7 +93,7 @@ pub(crate) struct Journal {
     durable: Durable,
     /// Whether bytes that nobody may see lie behind the end.
     is_torn: bool,
-    _lock: File,
+    _lock: disk::Lock,
 }
 
 impl Journal {
