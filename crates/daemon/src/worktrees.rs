@@ -14,6 +14,7 @@ mod warm;
 pub(crate) use checkpoint::ByHand;
 pub use copied::CopyError;
 pub(crate) use finish::kept_changing;
+pub(crate) use task_file::TaskFile;
 
 use crate::{CheckpointRules, DaemonError, folders::Folders};
 use makima_git::{BareClone, BranchName, Git, Person, Published as Taken, ScanRules, Source};
@@ -23,7 +24,6 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use task_file::TaskFile;
 use tokio::sync::OwnedMutexGuard;
 
 /// The worktrees of all tasks that have run here.

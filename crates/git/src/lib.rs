@@ -22,6 +22,7 @@ mod scan;
 mod sha;
 mod source;
 mod uncommitted;
+mod verify;
 mod worktree;
 
 pub use bare_clone::{BareClone, Base, BaseError, CloneError, Progress};
@@ -39,4 +40,5 @@ pub use scan::{NotHeld, NotHeldReason, ScanError, ScanRules};
 pub use sha::Sha;
 pub use source::{BadSource, Source};
 pub use uncommitted::IncludeError;
+pub use verify::{LockFile, Registered, TaskRef};
 pub use worktree::{Start, Worktree, WorktreeError};
