@@ -80,4 +80,5 @@ async fn a_killed_server_and_daemon_lose_nothing_and_the_agent_goes_on() {
     std::fs::write(worktree.join("../gate"), "").unwrap();
     let done = lab.task_when(task.id, "it has ended", |task| task.status.is_over()).await;
     assert_eq!(done.status, TaskStatus::Completed, "{done:?}");
+    lab.verify();
 }
