@@ -33,5 +33,6 @@ openapi: web ## Accept the API's description as it is now
 	INSTA_UPDATE=always cargo test --package makima-server --test openapi
 	node web/scripts/schema.mjs
 
-docs: web ## Write the reference of commands and configuration anew
+docs: web ## Write the reference of commands and configuration, and the tables of what is proven, anew
 	cargo run --quiet --package makima --bin makima -- reference docs
+	cargo run --quiet --package makima-testkit --example reliability

@@ -11,6 +11,7 @@ mod claude;
 mod database;
 mod environment;
 mod model_api;
+pub mod reliability;
 mod repo;
 
 pub use claude::{CLAUDE_VERSION, claude_cli};
