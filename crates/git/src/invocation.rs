@@ -134,10 +134,12 @@ impl Invocation {
         output.success(&name)
     }
 
-    /// Runs it, whatever its exit code.
+    /// Runs it, whatever its exit code. On the heap: what runs many of them would else be as large as all of them.
     pub(crate) async fn output(self) -> Result<Output, GitError> {
         let mut stdout = Vec::new();
-        let ended = child::run(self.ready(), child::Stdout::Whole(&mut stdout, LARGEST_ANSWER), None).await?;
+        let ended =
+            Box::pin(child::run(self.ready(), child::Stdout::Whole(&mut stdout, LARGEST_ANSWER), None))
+                .await?;
         Ok(Output { code: ended.code, stdout, stderr: ended.stderr })
     }
 
@@ -146,14 +148,14 @@ impl Invocation {
         let name = self.name.clone();
         let mut stdout = Vec::new();
         let to = child::Stdout::Whole(&mut stdout, LARGEST_ANSWER);
-        let ended = child::run(self.ready(), to, Some(line)).await?;
+        let ended = Box::pin(child::run(self.ready(), to, Some(line))).await?;
         Output { code: ended.code, stdout, stderr: ended.stderr }.success(&name)
     }
 
     /// Runs it and copies what it writes; where that can't be written, git is killed.
     pub(crate) async fn copy_to(self, out: &mut (dyn AsyncWrite + Unpin + Send)) -> Result<(), GitError> {
         let name = self.name.clone();
-        let ended = child::run(self.ready(), child::Stdout::Copied(out), None).await?;
+        let ended = Box::pin(child::run(self.ready(), child::Stdout::Copied(out), None)).await?;
         Output { code: ended.code, stdout: Vec::new(), stderr: ended.stderr }.success(&name).map(drop)
     }
 

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use crate::invocation::Invocation;
 use crate::{Git, GitError, Sha, Worktree, loose_ref};
 
+pub(crate) use self::index::copy_with_time;
+
 /// What a checkpoint holds, beside everything that git would.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScanRules {
@@ -76,7 +78,7 @@ pub enum ScanError {
 }
 
 /// How often a worktree is read before it counts as changing.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 /// What is read, and where our own index of it is.
 pub(crate) struct Site {

@@ -1,6 +1,8 @@
 //! Real, hermetic repositories: each test makes its own in a temporary folder and leaves nothing behind.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "it/everything.rs"]
+mod everything;
 #[path = "it/lab.rs"]
 mod lab;
 
@@ -26,6 +28,12 @@ mod new_repository;
 mod odd_worktrees;
 #[path = "it/publishing.rs"]
 mod publishing;
+#[path = "it/safety.rs"]
+mod safety;
+#[path = "it/safety_cut.rs"]
+mod safety_cut;
+#[path = "it/safety_naive.rs"]
+mod safety_naive;
 #[path = "it/skips.rs"]
 mod skips;
 #[path = "it/uncommitted.rs"]

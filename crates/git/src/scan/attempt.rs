@@ -67,7 +67,7 @@ impl Site {
 
     /// Those that git would not add now. Only what is in our index alone is asked for: what is tracked stays, whatever
     /// it is called, and to ask for all files costs more than all else that a checkpoint does.
-    async fn ignored(&self, extra: &BTreeSet<Name>) -> Result<BTreeSet<Name>, GitError> {
+    pub(crate) async fn ignored(&self, extra: &BTreeSet<Name>) -> Result<BTreeSet<Name>, GitError> {
         // With a dot before it no name is taken for a pattern. What is behind a link is gone, and git refuses to look.
         let mut asked = Vec::new();
         for name in extra.iter().filter(|name| !self.is_behind_link(name)) {

@@ -136,7 +136,7 @@ impl From<GitError> for PrepareError {
     }
 }
 
-fn copy_with_time(from: &std::path::Path, to: &std::path::Path) -> io::Result<()> {
+pub(crate) fn copy_with_time(from: &std::path::Path, to: &std::path::Path) -> io::Result<()> {
     let mut source = match File::open(from) {
         Ok(source) => source,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
