@@ -164,6 +164,8 @@ impl Worktree {
                 Sha::read("commit-tree", &commit.arg(&scanned.tree).ok().await?)?
             }
         };
+        // Only we write this ref, and one at a time: a lock was left by a git that was killed.
+        self.clear_lock(&self.git_dir().join("../..").join(format!("{name}.lock")))?;
         let create = format!("create {name} {commit}\n");
         self.run("update-ref").args(["--no-deref", "--stdin"]).stdin(create).ok().await?;
         Ok(commit)

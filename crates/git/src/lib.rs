@@ -38,5 +38,5 @@ pub use publish::{PublishError, Published};
 pub use scan::{NotHeld, NotHeldReason, ScanError, ScanRules};
 pub use sha::Sha;
 pub use source::{BadSource, Source};
-pub use uncommitted::IncludeError;
+pub use uncommitted::{IncludeError, Included};
 pub use worktree::{Start, Worktree, WorktreeError};
