@@ -9,6 +9,7 @@
 
 mod base;
 mod carried;
+mod large_files;
 mod make;
 mod progress;
 

@@ -149,6 +149,7 @@ impl BareClone {
         let settings = match &state.local {
             Some(local) => {
                 self.copy_private_rules(local).map_err(written)?;
+                self.take_large_files(local).await.map_err(failed)?.map_err(written)?;
                 carried::of_local(&self.git, local).await.map_err(failed)?
             }
             None => vec![("remote.origin.url".into(), source_url(source))],

@@ -603,3 +603,38 @@ async fn a_repository_of_sha256_works() {
         assert_eq!(lived.commit.as_str().len(), 64);
     }
 }
+
+/// Fault: files that Git LFS keeps, some of which are on no server
+/// Moment: a task's whole life
+/// Outcome: both have all bytes, and no server is asked
+#[tokio::test]
+async fn files_that_git_lfs_keeps_come_along_both_ways() {
+    let bytes = |seed: u8| -> Vec<u8> {
+        (0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0] ^ seed).collect()
+    };
+    let odd = Oddity {
+        make: &|lab| {
+            let there = lab.environment().program("git-lfs").is_some();
+            assert!(there, "Git LFS is missing: `make tools` installs it");
+            let user = lab.user();
+            user.git(&["lfs", "install", "--local", "--skip-repo"]);
+            // Where nobody answers.
+            user.git(&["config", "remote.origin.url", "http://127.0.0.1:9/nothing"]);
+            user.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
+            user.write("large.bin", bytes(1)).write("empty.bin", "").commit("Large");
+            assert!(user.git(&["cat-file", "blob", "HEAD:large.bin"]).contains("git-lfs.github.com"));
+            user
+        },
+        dirty: &|user| {
+            user.write("mine.bin", bytes(2));
+        },
+        edit: &|task| {
+            works(task);
+            task.write("large.bin", bytes(3)).write("made/agents.bin", bytes(4));
+        },
+    };
+    for lived in odd.lives().await {
+        let pointer = lived.user.git(&["cat-file", "blob", &format!("{}:large.bin", branch())]);
+        assert!(pointer.contains("oid sha256:"), "{pointer}");
+    }
+}
