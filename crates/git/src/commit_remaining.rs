@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::scan::Site;
@@ -66,7 +67,22 @@ pub enum CommitError {
 }
 
 impl InProgress {
-    fn words(self) -> &'static str {
+    /// By what git leaves in the git folder of a worktree meanwhile.
+    pub(crate) fn by_signs(git_dir: &Path) -> Option<Self> {
+        let signs = [
+            ("MERGE_HEAD", Self::Merge),
+            ("rebase-merge", Self::Rebase),
+            ("rebase-apply", Self::Rebase),
+            ("CHERRY_PICK_HEAD", Self::CherryPick),
+            ("REVERT_HEAD", Self::CherryPick),
+            ("sequencer", Self::CherryPick),
+            ("BISECT_LOG", Self::Bisect),
+        ];
+        signs.into_iter().find(|(sign, _)| git_dir.join(sign).exists()).map(|(_, what)| what)
+    }
+
+    /// As people say it: `a merge`.
+    pub fn words(self) -> &'static str {
         match self {
             Self::Merge => "a merge",
             Self::Rebase => "a rebase",
@@ -80,17 +96,8 @@ impl InProgress {
 impl Worktree {
     /// What the worktree is in the middle of, if anything.
     pub async fn in_progress(&self) -> Result<Option<InProgress>, GitError> {
-        let signs = [
-            ("MERGE_HEAD", InProgress::Merge),
-            ("rebase-merge", InProgress::Rebase),
-            ("rebase-apply", InProgress::Rebase),
-            ("CHERRY_PICK_HEAD", InProgress::CherryPick),
-            ("REVERT_HEAD", InProgress::CherryPick),
-            ("sequencer", InProgress::CherryPick),
-            ("BISECT_LOG", InProgress::Bisect),
-        ];
-        if let Some((_, what)) = signs.iter().find(|(sign, _)| self.git_dir().join(sign).exists()) {
-            return Ok(Some(*what));
+        if let Some(what) = InProgress::by_signs(self.git_dir()) {
+            return Ok(Some(what));
         }
         let unmerged = self.run("ls-files").args(["-z", "--unmerged"]).ok().await?;
         Ok((!unmerged.is_empty()).then_some(InProgress::Conflicts))
@@ -115,6 +122,7 @@ impl Worktree {
         if found.as_deref() != Some(branch.as_str()) {
             return Err(CommitError::OtherBranch { path: path(), wanted: branch.clone(), found });
         }
+        self.release_left_index().map_err(|source| CommitError::Locked { path: path(), source })?;
         let site = self.site();
         let scanned = site.scan(&ScanRules::default(), None).await?;
         let nothing = match &scanned.head.tree {
@@ -145,22 +153,46 @@ impl Worktree {
     }
 }
 
+impl Worktree {
+    /// Lets go of the index, where a process of ours was killed while it held it. git's locks are files that nobody owns;
+    /// ours is told by its other name.
+    pub(crate) fn release_left_index(&self) -> io::Result<()> {
+        let site = self.site();
+        let (lock, own) = (site.own_index.with_extension("lock"), new_index_file(&site));
+        let found = |file: &Path| match std::fs::symlink_metadata(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            found => found.map(|found| Some((found.dev(), found.ino()))),
+        };
+        let Some(ours) = found(&own)? else { return Ok(()) };
+        if found(&lock)? == Some(ours) {
+            std::fs::remove_file(lock)?;
+        }
+        std::fs::remove_file(own)
+    }
+}
+
+/// The other name of our lock.
+fn new_index_file(site: &Site) -> PathBuf {
+    site.private.join("new-index")
+}
+
 /// What will be the worktree's index, held under git's own lock until the branch has moved.
 struct NewIndex {
     lock: PathBuf,
+    own: PathBuf,
     index: PathBuf,
     is_installed: bool,
 }
 
 impl NewIndex {
     fn of(site: &Site) -> io::Result<Self> {
-        let lock = site.own_index.with_extension("lock");
-        let mut file = File::options().write(true).create_new(true).open(&lock)?;
-        let new = Self { lock, index: site.own_index.clone(), is_installed: false };
-        let ours = File::open(site.index_file())?;
+        let own = new_index_file(site);
+        let (mut file, ours) = (File::create(&own)?, File::open(site.index_file())?);
         io::copy(&mut io::BufReader::new(&ours), &mut file)?;
         file.set_times(std::fs::FileTimes::new().set_modified(ours.metadata()?.modified()?))?;
-        Ok(new)
+        let lock = site.own_index.with_extension("lock");
+        std::fs::hard_link(&own, &lock)?;
+        Ok(Self { lock, own, index: site.own_index.clone(), is_installed: false })
     }
 
     fn install(mut self) -> io::Result<()> {
@@ -175,5 +207,6 @@ impl Drop for NewIndex {
         if !self.is_installed {
             let _ = std::fs::remove_file(&self.lock);
         }
+        let _ = std::fs::remove_file(&self.own);
     }
 }

@@ -41,6 +41,6 @@ pub use safety::{RestoreError, Restored};
 pub use scan::{NotHeld, NotHeldReason, ScanError, ScanRules};
 pub use sha::Sha;
 pub use source::{BadSource, Source};
-pub use uncommitted::IncludeError;
+pub use uncommitted::{IncludeError, Included};
 pub use verify::{LockFile, Registered, TaskRef};
 pub use worktree::{Start, Worktree, WorktreeError};

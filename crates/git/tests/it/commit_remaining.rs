@@ -100,3 +100,33 @@ async fn a_locked_index_moves_nothing() {
     std::fs::remove_file(lock).unwrap();
     assert!(finish(&task).await.unwrap().is_some());
 }
+
+/// Fault: the daemon is killed
+/// Moment: while it holds the lock of a worktree's index
+/// Outcome: the next run lets go of the lock; one of the agent's own git is left alone
+#[tokio::test]
+async fn a_lock_of_ours_that_was_left_is_let_go() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    let git_dir = lab.path().join("clone.git/worktrees/one");
+    let lock = git_dir.join("index.lock");
+    task.repo.write("a.txt", "x\n");
+    std::fs::create_dir_all(git_dir.join("makima")).unwrap();
+    // As a kill leaves it: one file by two names.
+    let leave = || {
+        std::fs::write(git_dir.join("makima/new-index"), "half").unwrap();
+        std::fs::hard_link(git_dir.join("makima/new-index"), &lock).unwrap();
+    };
+    leave();
+    task.repo.fails(&["add", "a.txt"]);
+    let again = lab.task(&user).await;
+    again.repo.git(&["add", "a.txt"]);
+    leave();
+    assert!(finish(&task).await.unwrap().is_some());
+    // Killed after the index was in its place.
+    std::fs::hard_link(git_dir.join("index"), git_dir.join("makima/new-index")).unwrap();
+    task.repo.write("a.txt", "y\n");
+    std::fs::write(&lock, "").unwrap();
+    assert!(matches!(finish(&task).await, Err(CommitError::Locked { .. })));
+    assert!(lock.exists());
+}
