@@ -77,6 +77,14 @@ impl Folders {
         self.root.join("repositories").join(clone_name(repository))
     }
 
+    /// All clones that are complete, and what is beside them.
+    pub(crate) fn clones(&self) -> Result<Vec<PathBuf>, DaemonError> {
+        let folder = self.root.join("repositories");
+        let entries = fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let entries = entries.map_err(|source| DaemonError::read(&folder, source))?;
+        Ok(entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_dir()).collect())
+    }
+
     /// Where a task's agents work.
     pub(crate) fn worktree(&self, task: TaskId) -> PathBuf {
         self.root.join("worktrees").join(task.to_string())

@@ -44,6 +44,15 @@ impl Worktrees {
         Self { git, folders, clock, rules, busy: Mutex::default(), users: Mutex::default() }
     }
 
+    /// Removes what gits of an earlier daemon left locked that were killed with it. To be called before anything else.
+    pub(crate) fn clear_locks(&self) -> Result<(), DaemonError> {
+        for folder in self.folders.clones()? {
+            let cleared = BareClone::open(&self.git, &folder).clear_locks();
+            cleared.map_err(|source| DaemonError::write(&folder, source))?;
+        }
+        Ok(())
+    }
+
     /// The git that is used.
     pub(crate) fn git(&self) -> &Git {
         &self.git

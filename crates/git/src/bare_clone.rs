@@ -14,6 +14,7 @@ mod make;
 mod progress;
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::invocation::Invocation;
 use crate::{Git, GitError, Sha};
@@ -62,5 +63,26 @@ impl BareClone {
         }
         let found = self.git.objects(self.run("cat-file"), &[&format!("{full_name}^{{commit}}")]).await?;
         Ok(found.into_iter().next().flatten())
+    }
+
+    /// Removes the locks of refs of ours that a git left which was killed: with one, its ref could never be written again.
+    /// To be called while no git of ours works here.
+    pub fn clear_locks(&self) -> io::Result<()> {
+        let mut folders = vec![self.dir.join("refs/makima")];
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                } else if entry.path().extension().is_some_and(|ending| ending == "lock") {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        Ok(())
     }
 }

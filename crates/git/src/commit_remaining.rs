@@ -1,12 +1,12 @@
 //! Commits what an agent left uncommitted, when its task is completed.
 
-use std::fs::File;
+pub(crate) mod new_index;
+
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::scan::Site;
+use self::new_index::NewIndex;
 use crate::{BranchName, GitError, Person, ScanError, ScanRules, Sha, Worktree};
 
 /// What a worktree may be in the middle of.
@@ -105,7 +105,7 @@ impl Worktree {
 
     /// Commits everything that is not ignored to the task's branch, as `git add -A && git commit` would, without hooks
     /// and keys; nested repositories are left out. `None` where there is nothing to commit. Afterwards the
-    /// worktree's index is that of the commit.
+    /// worktree's index is that of the commit. Who was killed in the middle of it calls it again.
     pub async fn commit_remaining(
         &self,
         branch: &BranchName,
@@ -122,15 +122,22 @@ impl Worktree {
         if found.as_deref() != Some(branch.as_str()) {
             return Err(CommitError::OtherBranch { path: path(), wanted: branch.clone(), found });
         }
-        self.release_left_index().map_err(|source| CommitError::Locked { path: path(), source })?;
+        let locked = |source| CommitError::Locked { path: path(), source };
         let site = self.site();
+        let earlier = match NewIndex::left(&site).map_err(locked)? {
+            Some(left) => {
+                let head = self.commit_of_head().await.map_err(failed)?;
+                left.finish(head.as_ref()).map_err(locked)?
+            }
+            None => None,
+        };
         let scanned = site.scan(&ScanRules::default(), None).await?;
         let nothing = match &scanned.head.tree {
             Some(tree) => *tree == scanned.tree,
             None => self.is_empty(&scanned.tree).await.map_err(failed)?,
         };
         if nothing {
-            return Ok(None);
+            return Ok(earlier);
         }
         let commit = self.run("commit-tree").signed(author, at).stdin(message.replace('\0', ""));
         let commit = match &scanned.head.commit {
@@ -139,74 +146,21 @@ impl Worktree {
         };
         let made = commit.args(["-F", "-"]).arg(&scanned.tree).ok().await.map_err(failed)?;
         let made = Sha::read("commit-tree", &made).map_err(failed)?;
-        let index = NewIndex::of(&site).map_err(|source| CommitError::Locked { path: path(), source })?;
+        let index = NewIndex::of(&site, &made).map_err(locked)?;
         let old =
             scanned.head.commit.map_or_else(|| "0".repeat(made.as_str().len()), |head| head.to_string());
         let update = self.run("update-ref").args(["-m", "commit: by Makima", "HEAD", made.as_str(), &old]);
         update.ok().await.map_err(failed)?;
-        index.install().map_err(|source| CommitError::Locked { path: path(), source })?;
+        index.install().map_err(locked)?;
         Ok(Some(made))
+    }
+
+    pub(crate) async fn commit_of_head(&self) -> Result<Option<Sha>, GitError> {
+        let said = self.run("rev-parse").args(["--verify", "--quiet", "HEAD^{commit}"]).output().await?;
+        Ok(Sha::parse(String::from_utf8_lossy(&said.stdout).trim()))
     }
 
     async fn is_empty(&self, tree: &Sha) -> Result<bool, GitError> {
         Ok(self.run("ls-tree").args(["-z", tree.as_str()]).ok().await?.is_empty())
-    }
-}
-
-impl Worktree {
-    /// Lets go of the index, where a process of ours was killed while it held it. git's locks are files that nobody owns;
-    /// ours is told by its other name.
-    pub(crate) fn release_left_index(&self) -> io::Result<()> {
-        let site = self.site();
-        let (lock, own) = (site.own_index.with_extension("lock"), new_index_file(&site));
-        let found = |file: &Path| match std::fs::symlink_metadata(file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            found => found.map(|found| Some((found.dev(), found.ino()))),
-        };
-        let Some(ours) = found(&own)? else { return Ok(()) };
-        if found(&lock)? == Some(ours) {
-            std::fs::remove_file(lock)?;
-        }
-        std::fs::remove_file(own)
-    }
-}
-
-/// The other name of our lock.
-fn new_index_file(site: &Site) -> PathBuf {
-    site.private.join("new-index")
-}
-
-/// What will be the worktree's index, held under git's own lock until the branch has moved.
-struct NewIndex {
-    lock: PathBuf,
-    own: PathBuf,
-    index: PathBuf,
-    is_installed: bool,
-}
-
-impl NewIndex {
-    fn of(site: &Site) -> io::Result<Self> {
-        let own = new_index_file(site);
-        let (mut file, ours) = (File::create(&own)?, File::open(site.index_file())?);
-        io::copy(&mut io::BufReader::new(&ours), &mut file)?;
-        file.set_times(std::fs::FileTimes::new().set_modified(ours.metadata()?.modified()?))?;
-        let lock = site.own_index.with_extension("lock");
-        std::fs::hard_link(&own, &lock)?;
-        Ok(Self { lock, own, index: site.own_index.clone(), is_installed: false })
-    }
-
-    fn install(mut self) -> io::Result<()> {
-        std::fs::rename(&self.lock, &self.index)?;
-        self.is_installed = true;
-        Ok(())
-    }
-}
-
-impl Drop for NewIndex {
-    fn drop(&mut self) {
-        if !self.is_installed {
-            let _ = std::fs::remove_file(&self.lock);
-        }
-        let _ = std::fs::remove_file(&self.own);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     backoff::Backoff,
     disk,
     error::told,
-    host::{HostSpec, ProgramSpec, ResumeSpec, stopped},
+    host::{self, HostSpec, ProgramSpec, ResumeSpec, stopped},
     process::Process,
     workshop::Workshop,
 };
@@ -67,8 +67,20 @@ impl Driver {
             }
         }
         // From here on it isn't given up half-way: what was started has to be stopped in order.
-        let host = launch::host(&self.folder, &self.board.workshop.config.program).await;
-        host.map_err(|error| NotBegun::Over(failed(&error)))
+        match launch::host(&self.folder, &self.board.workshop.config.program).await {
+            Ok(host) => Ok(host),
+            Err(_) if self.is_hosted().await => Err(NotBegun::Hosted),
+            Err(DaemonError::HostKilled) => Err(NotBegun::Killed),
+            Err(error) => Err(NotBegun::Over(failed(&error))),
+        }
+    }
+
+    /// Whether there is a host all the same: one that was killed when it had left word of itself, or one that an earlier
+    /// daemon started when it was killed, and that came up late.
+    async fn is_hosted(&mut self) -> bool {
+        let held = Pen::take(&self.folder, &self.board.workshop.config.clock).await;
+        matches!(held, Err(DaemonError::JournalHeld { .. }))
+            || matches!(host::started_in(&self.folder), Ok(Some(_)))
     }
 }
 

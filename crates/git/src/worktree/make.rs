@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{INITIALIZING, Start, Worktree, WorktreeError, is_half_made, resolved};
+use crate::commit_remaining::new_index::NewIndex;
 use crate::{BareClone, BranchName, GitError, Sha};
 
 impl BareClone {
@@ -21,7 +22,10 @@ impl BareClone {
         if let Some((folder, git_dir)) = self.find(folder).map_err(reach)? {
             if folder.is_dir() && !is_half_made(&git_dir) {
                 let worktree = Worktree { git: self.git().clone(), folder, git_dir };
-                worktree.release_left_index().map_err(reach)?;
+                if let Some(left) = NewIndex::left(&worktree.site()).map_err(reach)? {
+                    let head = worktree.commit_of_head().await.map_err(failed)?;
+                    left.finish(head.as_ref()).map_err(reach)?;
+                }
                 return Ok(worktree);
             }
             // Half made, or its folder is gone: nothing in it that is in no commit.
