@@ -90,7 +90,7 @@ async fn prepare(board: &Board, run: &StartRun, folder: &Path) -> Result<(), Dae
     let (pen, standing) = Pen::take(folder, &workshop.config.clock).await?;
     let (worktree, prepared) = make_worktree(board, run, &pen).await?;
     if !standing.is_prepared {
-        board.show(pen.write(vec![prepared]).await?, false);
+        board.show(pen.write(prepared).await?, false);
     }
     let resume = match &run.resume {
         Some(resume) => Some(fetch_session(workshop, run, resume, agent, folder, &worktree).await?),
@@ -154,7 +154,11 @@ fn own_variables(url: &str, run: &StartRun) -> Environment {
 }
 
 /// Makes the worktree, and tells now and then how far its clone has come.
-async fn make_worktree(board: &Board, run: &StartRun, pen: &Pen) -> Result<(PathBuf, Record), DaemonError> {
+async fn make_worktree(
+    board: &Board,
+    run: &StartRun,
+    pen: &Pen,
+) -> Result<(PathBuf, Vec<Record>), DaemonError> {
     let (tell, mut news) = watch::channel(None);
     let mut watcher = |progress: Progress| {
         tell.send_replace(Some(progress));
