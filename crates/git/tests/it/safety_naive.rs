@@ -23,6 +23,8 @@ enum Edit {
 
 /// Where rules for ignored files stand.
 const RULES: &[&str] = &[".gitignore", "d/.gitignore", "d/e/.gitignore", "INFO"];
+/// How line endings are treated: for all of the time, since git looks at no file again because of another rule.
+const ATTRIBUTES: &[&str] = &["", "* text=auto\n", "* text=auto eol=crlf\n", "* text=auto\nd/** -text\n"];
 /// The last one ignores the file that it stands in, too.
 const IGNORED: &[&str] = &["", "*.log\n", "*.tmp\n/d/\n", "a\n!b.log\n", "*\n"];
 const NAMES: &[&[u8]] =
@@ -98,7 +100,8 @@ fn make(task: &Task, edit: &Edit) {
     match edit {
         Edit::Write(n, content) if folder(n) => {
             gone(n);
-            fs::write(path(n), [b'a' + content, b'\n']).unwrap();
+            let contents = [&b"a\n"[..], b"b\n", b"a\r\nb\r\n", b"a\r\nb\n"];
+            fs::write(path(n), contents[usize::from(*content)]).unwrap();
         }
         Edit::Remove(n) => gone(n),
         Edit::Move(from, to) if folder(to) => {
@@ -142,10 +145,11 @@ pub(crate) async fn with_side() -> (Lab, Task) {
     (lab, task)
 }
 
-fn there_and_back(first: &[Edit], second: &[Edit]) {
+fn there_and_back(attributes: &str, first: &[Edit], second: &[Edit]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (_lab, mut task) = with_side().await;
+        fs::write(task.clone.dir().join("info/attributes"), attributes).unwrap();
         for edit in first {
             make(&task, edit);
         }
@@ -179,10 +183,11 @@ proptest! {
     /// Pain: 5, 7, 8
     #[test]
     fn going_back_gives_what_was_and_going_back_again_what_was_in_between(
+        attributes in 0..ATTRIBUTES.len(),
         first in edits(12),
         second in edits(12),
     ) {
-        there_and_back(&first, &second);
+        there_and_back(ATTRIBUTES[attributes], &first, &second);
     }
 }
 
@@ -191,7 +196,11 @@ proptest! {
 
     #[test]
     #[ignore = "long: hundreds of worktrees"]
-    fn going_back_gives_what_was_for_hundreds_of_worktrees(first in edits(24), second in edits(24)) {
-        there_and_back(&first, &second);
+    fn going_back_gives_what_was_for_hundreds_of_worktrees(
+        attributes in 0..ATTRIBUTES.len(),
+        first in edits(24),
+        second in edits(24),
+    ) {
+        there_and_back(ATTRIBUTES[attributes], &first, &second);
     }
 }
