@@ -1,7 +1,7 @@
 //! Text that looks like what agents read and write: source code, prose, the output of commands. The same seed gives the
 //! same text. zstd makes of it what it makes of the real thing, which the sizes of a database depend on.
 
-use crate::random::Random;
+use makima_testkit::Random;
 
 /// Writes the text of one project: its names come again and again, the common ones most.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ impl Author {
 
     /// Hexadecimal digits that nothing can compress.
     pub(crate) fn digits(&mut self, count: usize) -> String {
-        (0..count).map(|_| char::from_digit((self.random.next() % 16) as u32, 16).unwrap_or('0')).collect()
+        (0..count).map(|_| char::from_digit((self.random.draw() % 16) as u32, 16).unwrap_or('0')).collect()
     }
 
     /// As uuids are written.

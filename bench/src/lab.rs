@@ -6,6 +6,7 @@ use makima_client::{
     Client,
     daemon::{DaemonClient, FrameReceiver, FrameSender, Heard},
 };
+use makima_failpoints::Failpoints;
 use makima_model::{AgentInfo, BranchId, Clock, DaemonId, OwnerId, RunId};
 use makima_server::{Hosts, Server, ServerConfig, Settings};
 use makima_store::Db;
@@ -107,6 +108,7 @@ impl Lab {
             settings: Settings { silence: Duration::from_secs(3600), ..Settings::default() },
             hosts: Hosts::default(),
             web: None,
+            failpoints: Failpoints::default(),
         })
         .await?;
         let made = server.app().create_user("bench").await;

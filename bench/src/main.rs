@@ -10,7 +10,6 @@ mod content;
 mod environment;
 mod lab;
 mod printer;
-mod random;
 mod rounds;
 mod session;
 mod sizes;

@@ -1,7 +1,8 @@
 //! Trees of source files, and what a turn of an agent does to them: the same in every folder that it is done to.
 
-use crate::{content::Author, random::Random};
+use crate::content::Author;
 use anyhow::Result;
+use makima_testkit::Random;
 use std::{
     collections::BTreeSet,
     fs,

@@ -28,9 +28,9 @@ use tokio::task::JoinSet;
 
 /// A command as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
-struct CommandFile {
-    command: Command,
-    outcome: Option<CommandOutcome>,
+pub(crate) struct CommandFile {
+    pub(crate) command: Command,
+    pub(crate) outcome: Option<CommandOutcome>,
     after: Option<(RunId, u64)>,
 }
 
@@ -82,6 +82,7 @@ impl Commands {
         let path = self.workshop.folders.command(id);
         let file = CommandFile { command, outcome: None, after: None };
         let file = disk::off_thread(move || disk::write_json(&path, &file).map(|()| file)).await?;
+        self.workshop.config.failpoints.at("command.kept").await;
         self.begin(id, file.command).await
     }
 
@@ -122,12 +123,14 @@ impl Commands {
     }
 
     async fn finish(&self, id: CommandId, command: Command, outcome: Outcome) {
+        self.workshop.config.failpoints.at("command.done").await;
         let path = self.workshop.folders.command(id);
         let file = CommandFile { command, outcome: Some(outcome.outcome.clone()), after: outcome.after };
         // Where it can't be kept it is carried out again after a restart: that is as good.
         if let Err(error) = disk::off_thread(move || disk::write_json(&path, &file)).await {
             tracing::warn!(command = %id, error = told(&error), "what came of a command was not kept");
         }
+        self.workshop.config.failpoints.at("command.told").await;
         self.known().insert(id, Some(outcome));
         self.workshop.news.notify_one();
     }

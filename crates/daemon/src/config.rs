@@ -2,6 +2,7 @@
 
 use crate::host::Patience;
 use makima_agents::AgentConfig;
+use makima_failpoints::Failpoints;
 use makima_model::Clock;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,6 +44,8 @@ pub struct DaemonConfig {
     pub patience: Patience,
     /// Where time and ids come from.
     pub clock: Clock,
+    /// Where a test ends it.
+    pub failpoints: Failpoints,
 }
 
 /// What checkpoints hold besides what git would.

@@ -55,6 +55,7 @@ impl Daemon {
             config,
             deltas,
         });
+        workshop.worktrees.clear_locks()?;
         let runs = Arc::new(Runs::resume(&workshop).await?);
         let commands = Commands::resume(&workshop, &runs).await?;
         let (link, seen) = watch::channel(Link::Down);

@@ -5,8 +5,10 @@
 //! host while it lives, and the daemon again afterwards. Whoever opens it cuts off what a crash left half written.
 
 mod reader;
+mod whole;
 
 pub(crate) use reader::{JournalReader, Line};
+pub(crate) use whole::{Found, read_whole};
 
 use crate::{DaemonError, disk};
 use makima_model::{BlobRef, Clock, Record, Timestamp};
@@ -19,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILE: &str = "journal.jsonl";
+pub(crate) const FILE: &str = "journal.jsonl";
 const LOCK: &str = "journal.lock";
 
 /// How far a journal is durable.

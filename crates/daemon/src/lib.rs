@@ -17,6 +17,7 @@ mod journal;
 mod process;
 mod runs;
 mod socket;
+pub mod verify;
 mod workshop;
 mod worktrees;
 

@@ -31,7 +31,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-const SPEC: &str = "spec.json";
+pub(crate) const SPEC: &str = "spec.json";
 
 /// How far a run's journal can be told to the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

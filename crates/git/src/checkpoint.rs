@@ -172,6 +172,8 @@ impl Worktree {
         scanned: &Scanned,
     ) -> Result<Sha, GitError> {
         let commit = self.commit(request, scanned).await?;
+        // Only we write this ref, and one at a time: a lock was left by a git that was killed.
+        self.clear_lock(&self.git_dir().join("../..").join(format!("{name}.lock")))?;
         let create = format!("create {name} {commit}\n");
         self.run("update-ref").args(["--no-deref", "--stdin"]).stdin(create).ok().await?;
         Ok(commit)

@@ -23,6 +23,7 @@ mod scan;
 mod sha;
 mod source;
 mod uncommitted;
+mod verify;
 mod worktree;
 
 pub use bare_clone::{BareClone, Base, BaseError, CloneError, Progress};
@@ -40,5 +41,6 @@ pub use safety::{RestoreError, Restored};
 pub use scan::{NotHeld, NotHeldReason, ScanError, ScanRules};
 pub use sha::Sha;
 pub use source::{BadSource, Source};
-pub use uncommitted::IncludeError;
+pub use uncommitted::{IncludeError, Included};
+pub use verify::{LockFile, Registered, TaskRef};
 pub use worktree::{Start, Worktree, WorktreeError};

@@ -5,6 +5,8 @@
 mod everything;
 #[path = "it/lab.rs"]
 mod lab;
+#[path = "it/life.rs"]
+mod life;
 
 #[path = "it/beside_a_writer.rs"]
 mod beside_a_writer;
@@ -20,6 +22,8 @@ mod diffs;
 mod environments;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/lives.rs"]
+mod lives;
 #[path = "it/naive.rs"]
 mod naive;
 #[path = "it/new_repository.rs"]

@@ -3,6 +3,7 @@
 //! Variables that stand for a flag (`MAKIMA_…`) are read by clap, beside the flag.
 
 use etcetera::BaseStrategy;
+use makima_failpoints::Failpoints;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -29,6 +30,15 @@ pub(crate) fn text_or_empty(name: &str) -> Option<String> {
 #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
 pub(crate) fn all() -> Vec<(OsString, OsString)> {
     std::env::vars_os().collect()
+}
+
+/// Where a test kills the program: at the step that `MAKIMA_FAILPOINT` names. A release build doesn't look.
+pub(crate) fn failpoints() -> Failpoints {
+    #[cfg(debug_assertions)]
+    if let Some(step) = text("MAKIMA_FAILPOINT") {
+        return Failpoints::killing_at(&step);
+    }
+    Failpoints::default()
 }
 
 /// Where Makima keeps its data unless told otherwise: the XDG data folder's `makima`.

@@ -77,6 +77,7 @@ pub(crate) async fn start_server(
             allowed: options.allowed_hosts.clone().unwrap_or_else(|| config.server.allowed_hosts.clone()),
         },
         web: Some(web_asset),
+        failpoints: environment::failpoints(),
         settings: Settings { heartbeat: Duration::from_secs(heartbeat(config)), ..Settings::default() },
     };
     Server::start(server).await.map_err(|error| {
@@ -147,6 +148,7 @@ pub(crate) async fn start_daemon(
         program,
         patience: Default::default(),
         clock: Clock::system(),
+        failpoints: environment::failpoints(),
     };
     Daemon::start(daemon).await.map_err(|error| Failure::new(chain(&error)))
 }

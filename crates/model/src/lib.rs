@@ -20,6 +20,7 @@ mod run;
 mod snapshot;
 mod task;
 mod text;
+pub mod verify;
 
 pub use branch::{Branch, BranchReason, Position};
 pub use chat::{Chat, ChatContext};

@@ -35,6 +35,7 @@ pub(crate) use snapshots::SnapshotView;
 pub(crate) use tasks::{TaskChange, TaskView, phase_of};
 
 use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
+use makima_failpoints::Failpoints;
 use makima_model::{Clock, DaemonId, OwnerId};
 use makima_store::Db;
 use std::{
@@ -95,6 +96,7 @@ struct Inner {
     ingest: Ingest,
     connections: Connections,
     live: broadcast::Sender<(OwnerId, LiveDelta)>,
+    failpoints: Failpoints,
     stopping: CancellationToken,
 }
 
@@ -102,7 +104,8 @@ impl App {
     /// The platform over a database, without listening for anybody: enough to make owners and keys.
     pub fn over(db: Db, clock: Clock) -> Self {
         let blobs = Blobs::new(PathBuf::new());
-        Self::new(db, clock, blobs, Settings::default(), String::new(), Hosts::default(), 0)
+        let hosts = (Hosts::default(), 0);
+        Self::new(db, clock, blobs, Settings::default(), String::new(), hosts, Failpoints::default())
     }
 
     pub(crate) fn new(
@@ -111,8 +114,8 @@ impl App {
         blobs: Blobs,
         settings: Settings,
         version: String,
-        hosts: Hosts,
-        port: u16,
+        (hosts, port): (Hosts, u16),
+        failpoints: Failpoints,
     ) -> Self {
         let port = hosts.public_url.as_ref().and_then(|url| url.port_u16()).unwrap_or(port);
         Self(Arc::new(Inner {
@@ -128,6 +131,7 @@ impl App {
             ingest: Ingest::default(),
             connections: Connections::default(),
             live: broadcast::Sender::new(1024),
+            failpoints,
             stopping: CancellationToken::new(),
         }))
     }
@@ -174,6 +178,11 @@ impl App {
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.0.connections
+    }
+
+    /// Where a test ends this server.
+    pub(crate) fn failpoints(&self) -> &Failpoints {
+        &self.0.failpoints
     }
 
     /// Cancelled when the server stops.

@@ -17,6 +17,7 @@ mod metrics;
 mod reference;
 mod routes;
 mod server;
+pub mod verify;
 mod web;
 
 pub use app::{App, NewUser, Settings};

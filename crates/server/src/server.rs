@@ -1,6 +1,7 @@
 //! Starting and stopping a server.
 
 use crate::{App, Assets, Hosts, Settings, blobs::Blobs, routes};
+use makima_failpoints::Failpoints;
 use makima_model::Clock;
 use makima_store::Db;
 use std::{io, net::SocketAddr, path::PathBuf};
@@ -26,6 +27,8 @@ pub struct ServerConfig {
     pub hosts: Hosts,
     /// The web UI, if there is one.
     pub web: Option<Assets>,
+    /// Where a test ends it.
+    pub failpoints: Failpoints,
 }
 
 /// Why a server could not start.
@@ -60,14 +63,15 @@ pub struct Server {
 impl Server {
     /// Listens, and answers from now on.
     pub async fn start(config: ServerConfig) -> Result<Self, ServerError> {
-        let ServerConfig { listen, db, blobs, clock, version, settings, hosts, web } = config;
+        let ServerConfig { listen, db, blobs, clock, version, settings, hosts, web, failpoints } = config;
         let unheard = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => ServerError::Taken { address: listen },
             _ => ServerError::Listen { address: listen, source },
         };
         let listener = TcpListener::bind(listen).await.map_err(unheard)?;
         let address = listener.local_addr().map_err(unheard)?;
-        let app = App::new(db, clock, Blobs::new(blobs), settings, version, hosts, address.port());
+        let app =
+            App::new(db, clock, Blobs::new(blobs), settings, version, (hosts, address.port()), failpoints);
         let stop = app.stopping();
         let serving = tokio::spawn({
             let (router, stop) = (routes::router(app.clone(), web), stop.clone());

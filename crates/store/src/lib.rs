@@ -32,6 +32,7 @@ pub mod runs;
 pub mod snapshots;
 pub mod tasks;
 pub mod users;
+pub mod verify;
 
 pub use chats::{ChatConversation, ChatMessage};
 pub use checkpoints::Checkpoint;

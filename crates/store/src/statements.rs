@@ -144,6 +144,7 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::tasks::placing_statements(),
         crate::tasks::statements(),
         crate::users::statements(),
+        crate::verify::statements(),
     ];
     modules.iter().flatten().map(|statement| statement.text(engine)).collect()
 }

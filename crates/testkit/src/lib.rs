@@ -11,10 +11,13 @@ mod claude;
 mod database;
 mod environment;
 mod model_api;
+mod random;
+pub mod reliability;
 mod repo;
 
 pub use claude::{CLAUDE_VERSION, claude_cli};
 pub use database::{TestDatabase, postgres_server};
 pub use environment::{scrubbed_command, workspace_root};
 pub use model_api::{Block, ErrorReply, FakeModelApi, RecordedRequest, Scenario, Step, ToolResult};
+pub use random::Random;
 pub use repo::TestRepo;

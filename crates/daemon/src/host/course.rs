@@ -8,7 +8,9 @@ use super::{
     daemon_side::{DaemonSide, Event},
     lines::{LONGEST, Line, Lines},
     quiet::Quiet,
+    reached::Reached,
     spec::HostSpec,
+    streamed::Streamed,
 };
 use crate::{
     DaemonError,
@@ -71,6 +73,8 @@ pub(super) struct Course {
     is_done: bool,
     deadline: Option<Instant>,
     quiet: Quiet,
+    reached: Reached,
+    streamed: Streamed,
     /// What is to be made durable, and what is to be written, closed and said once it is.
     records: Vec<Record>,
     writes: Vec<Vec<u8>>,
@@ -91,6 +95,8 @@ impl Course {
             daemon: DaemonSide::open(listener, journal.durable()),
             taken: first.iter().map(|input| input.id).collect(),
             quiet: Quiet::new(spec.patience.quiet),
+            reached: Reached::default(),
+            streamed: Streamed::open(folder)?,
             queue: (!first.is_empty()).then_some(first).into_iter().collect(),
             spec,
             journal,
@@ -172,7 +178,10 @@ impl Course {
         for act in acts {
             match act {
                 Act::Write(bytes) => self.writes.push(bytes),
-                Act::Delta(delta) => self.daemon.show_delta(Piece { after: self.newest(), delta }),
+                Act::Delta(delta) => {
+                    self.streamed.add(&delta);
+                    self.daemon.show_delta(Piece { after: self.newest(), delta });
+                }
                 Act::Record(record) => self.note(record),
             }
         }
@@ -185,6 +194,8 @@ impl Course {
 
     fn note(&mut self, record: Record) {
         self.quiet.note(&record);
+        self.reached.note(&record);
+        self.streamed.note(&record);
         if let Record::TurnEnded(end) = &record {
             self.unkept.insert(end.turn);
             self.says.push(FromHost::TurnEnded { turn: end.turn });
@@ -195,6 +206,7 @@ impl Course {
     /// Makes the records durable; then what rests on them is written and said.
     async fn settle(&mut self, agent: &mut AgentProcess) {
         self.make_durable().await;
+        self.streamed.write();
         self.writes.drain(..).for_each(|bytes| agent.write(bytes));
         if self.is_closing {
             agent.close_input();
@@ -340,18 +352,35 @@ impl Course {
         };
         self.take(acts);
         let mut exit = agent.exit(status).await;
-        if self.stop.is_none() && self.is_done && status.terminating_signal().is_some() {
-            let text =
-                "the agent's program did not exit by itself when its work was done; it was ended".to_owned();
+        let is_over = self.is_done || (self.dialogue.is_idle() && self.queue.is_empty());
+        if let (None, true, Some(signal)) = (self.stop, is_over, status.terminating_signal()) {
+            let text = format!(
+                "the agent's program did not exit by itself when its work was done: signal {signal} ended it"
+            );
             self.records.push(Record::Notice { level: NoticeLevel::Warning, text, failure: None });
             exit = Exit { code: Some(0), signal: None, stderr: exit.stderr };
         }
         let ending = self.dialogue.ended(&exit);
-        ending.records.into_iter().for_each(|record| self.note(record));
+        let mut cut = None;
+        for record in ending.records {
+            if let Record::TurnEnded(_) = record {
+                cut = Some(self.reached.to_string());
+            }
+            self.note(record);
+        }
         self.make_durable().await;
-        Ok(match self.stop {
-            Some(reason) => stopped(reason, self.spec.patience.daemon),
-            None => ending.end,
+        Ok(match (self.stop, cut) {
+            (Some(reason), _) => stopped(reason, self.spec.patience.daemon),
+            (None, Some(point)) => {
+                RunEnd { reason: ending.end.reason.map(|reason| format!("{reason} ({point})")), ..ending.end }
+            }
+            // What waits to be said to it is not said.
+            (None, None) if exit.was_killed() && !self.queue.is_empty() => RunEnd {
+                outcome: RunOutcome::Interrupted,
+                reason: Some(exit.told(&self.reached.to_string())),
+                failure: None,
+            },
+            (None, None) => ending.end,
         })
     }
 

@@ -63,6 +63,8 @@ impl Board {
 pub(super) enum NotBegun {
     /// There is one already: an earlier daemon went while it started it.
     Hosted,
+    /// It was killed before it could be talked to.
+    Killed,
     /// The run has come to its end.
     Over(RunEnd),
 }
@@ -125,6 +127,7 @@ impl Driver {
                     return None;
                 }
                 Err(NotBegun::Over(end)) => return Some(end),
+                Err(NotBegun::Killed) => return None,
                 Err(NotBegun::Hosted) => tokio::time::sleep(SETTING_UP).await,
             }
         }

@@ -3,6 +3,7 @@
 use crate::server::Server;
 use makima_agents::AgentConfig;
 use makima_daemon::{CheckpointRules, Daemon, DaemonConfig, host::Patience};
+use makima_failpoints::Failpoints;
 use makima_model::{
     Clock, Entry, MessageId, MessageRole, Record, RunEnd, RunId, StopReason, TaskId, branch_name,
 };
@@ -23,6 +24,7 @@ pub struct Lab {
     pub clock: Clock,
     pub patience: Patience,
     pub agents: BTreeMap<String, AgentConfig>,
+    pub failpoints: Failpoints,
     folder: TempDir,
 }
 
@@ -47,6 +49,7 @@ impl Lab {
                 quiet: ms(600_000),
             },
             agents: BTreeMap::from([("scripted".to_owned(), scripted)]),
+            failpoints: Failpoints::default(),
             folder,
         }
     }
@@ -95,6 +98,7 @@ impl Lab {
             program: program(),
             patience: self.patience,
             clock: self.clock.clone(),
+            failpoints: self.failpoints.clone(),
         }
     }
 

@@ -9,6 +9,7 @@ mod commands;
 mod connection;
 mod ends;
 mod lab;
+mod odd;
 mod restarts;
 mod runs;
 mod server;

@@ -1,8 +1,9 @@
 //! A daemon that goes and comes back while agents work.
 
 use crate::lab::{Lab, eventually, host_of, is_alive, kill, processes_of, text, write};
+use makima_failpoints::Failpoints;
 use makima_model::{Record, RunOutcome};
-use makima_wire::frame::{Command, CommandOutcome};
+use makima_wire::frame::{Command, CommandOutcome, CommandResult};
 use serde_json::json;
 
 #[tokio::test]
@@ -105,6 +106,34 @@ async fn a_run_that_ended_without_its_daemon_has_its_end_told_by_the_next_one() 
     daemon.stop().await;
 }
 
+/// Fault: daemon and git are killed
+/// Moment: while git writes the ref of a checkpoint
+/// Outcome: the next daemon makes the checkpoint; the lock that git left stops none
+#[tokio::test]
+async fn a_lock_that_a_killed_git_left_stops_no_checkpoint() {
+    let lab = Lab::new(json!({"GO": [
+        {"content": [text("works"), write("a.txt", "a")]},
+        {"content": [text("Done.")], "wait_for_file": "{{LAB}}/go"},
+    ]}))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.said(&run, "works").await;
+    daemon.detach().await;
+    let mut clones = std::fs::read_dir(lab.data().join("repositories")).unwrap();
+    let clone = clones.find_map(|entry| Some(entry.unwrap().path()).filter(|path| path.is_dir())).unwrap();
+    let refs = clone.join(format!("refs/makima/tasks/{}/checkpoints", run.task));
+    std::fs::create_dir_all(&refs).unwrap();
+    std::fs::write(refs.join("1.lock"), "").unwrap();
+    let daemon = lab.daemon().await;
+    lab.open("go");
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    assert!(lab.story(&run).contains(&"checkpoint 1".to_owned()), "{:?}", lab.story(&run));
+    lab.verify();
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn a_run_that_was_only_accepted_is_begun_by_the_next_daemon() {
     let lab = Lab::new(json!({"GO": [{"content": [text("Done.")]}]})).await;
@@ -119,4 +148,42 @@ async fn a_run_that_was_only_accepted_is_begun_by_the_next_daemon() {
     spawned.await;
     lab.verify();
     daemon.stop().await;
+}
+
+/// Fault: the daemon is killed
+/// Moment: when it has kept a checkpoint's command and not begun it
+/// Outcome: the next daemon makes the checkpoint, once
+/// Moment: when the checkpoint is made and what came of it is not kept
+/// Outcome: the next daemon finds the checkpoint, and tells of it once
+/// Moment: when what came of it is kept and not told
+/// Outcome: the next daemon tells of it once
+#[tokio::test]
+async fn a_checkpoint_by_hand_is_made_once_wherever_the_daemon_dies() {
+    let mut lab = Lab::new(json!({"GO": [{"content": [text("Done."), write("a.txt", "a")]}]})).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.ended(&run).await;
+    daemon.detach().await;
+    for (number, step) in (2..).zip(["command.kept", "command.done", "command.told"]) {
+        lab.failpoints = Failpoints::default();
+        let daemon = lab.daemon().await;
+        lab.failpoints.freeze_at(step);
+        let id = lab.clock.new_id();
+        let (task, checkpoint) = (run.task, lab.clock.new_id());
+        let command =
+            Command::Checkpoint { task, run: run.run, id: checkpoint, message: step.to_owned(), last: None };
+        lab.server.command(id, command);
+        eventually(|| lab.failpoints.is_frozen().then_some(())).await;
+        daemon.detach().await;
+        assert_eq!(lab.server.kept().finished.get(&id), None, "{step}");
+
+        lab.failpoints = Failpoints::default();
+        let daemon = lab.daemon().await;
+        let outcome = lab.server.until(|kept| kept.finished.get(&id).cloned()).await;
+        let CommandOutcome::Done(CommandResult::Checkpoint(made)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!((made.made.id, made.made.number), (checkpoint, number), "{step}");
+        daemon.detach().await;
+    }
+    lab.verify();
 }

@@ -13,6 +13,7 @@ mod restart;
 mod run;
 mod scripted;
 mod shown;
+mod soak;
 mod stranger;
 mod terminal;
 mod up;

@@ -56,6 +56,7 @@ impl App {
         };
         let command = self.queue(&mut tx, by.owner, run.daemon, Some(run.id), &command).await?;
         tx.commit().await?;
+        self.failpoints().at("checkpoint.queued").await;
 
         match self.finished(by.owner, command, until).await? {
             Some(CommandOutcome::Done(CommandResult::Checkpoint(_))) => {

@@ -5,6 +5,7 @@ use makima_client::{
     Client, FeedEvent,
     daemon::{DaemonClient, FrameReceiver, FrameSender, Heard},
 };
+use makima_failpoints::Failpoints;
 use makima_model::{
     AgentInfo, BranchId, Clock, DaemonId, Entry, Message, MessageId, MessageRole, OwnerId, Record, RunEnd,
     RunId, RunOutcome, Timestamp, TurnEnd, TurnOutcome, Usage,
@@ -19,7 +20,7 @@ use makima_wire::{
         StartRun, ToDaemon,
     },
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use tempfile::TempDir;
 
 /// How long a condition may take to come true before the test has failed.
@@ -37,6 +38,9 @@ pub(crate) struct Lab {
     pub(crate) key: String,
     pub(crate) owner: OwnerId,
     pub(crate) clock: Clock,
+    /// Of the server that stands.
+    pub(crate) failpoints: Failpoints,
+    settings: Settings,
     folder: TempDir,
     url: String,
     _database: Option<TestDatabase>,
@@ -56,41 +60,41 @@ impl Lab {
                 (database.url(), Some(database))
             }
         };
-        let clock = Clock::system();
-        let server = Server::start(ServerConfig {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            db: Db::open(&url).await.unwrap(),
-            blobs: folder.path().join("blobs"),
-            clock: clock.clone(),
-            version: "test".to_owned(),
-            settings,
-            hosts: Hosts::default(),
-            web: None,
-        })
-        .await
-        .unwrap();
+        let (clock, failpoints) = (Clock::system(), Failpoints::default());
+        let blobs = folder.path().join("blobs");
+        let server = serve(&url, blobs, clock.clone(), settings, failpoints.clone()).await;
         let user = server.app().create_user("ada").await.unwrap();
         let (key, owner) = (user.api_key, user.id);
         let client = Client::new(&format!("http://{}", server.address()), Some(key.clone())).unwrap();
-        Self { server, client, key, owner, clock, folder, url, _database: database }
+        Self { server, client, key, owner, clock, failpoints, settings, folder, url, _database: database }
     }
 
     /// Another server on the same database, and a client of it.
     pub(crate) async fn replica(&self) -> (Server, Client) {
-        let server = Server::start(ServerConfig {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            db: Db::open(&self.url).await.unwrap(),
-            blobs: self.folder.path().join("blobs"),
-            clock: self.clock.clone(),
-            version: "test".to_owned(),
-            settings: Settings::default(),
-            hosts: Hosts::default(),
-            web: None,
-        })
-        .await
-        .unwrap();
+        let blobs = self.folder.path().join("blobs");
+        let server =
+            serve(&self.url, blobs, self.clock.clone(), Settings::default(), Failpoints::default()).await;
         let client = Client::new(&format!("http://{}", server.address()), Some(self.key.clone())).unwrap();
         (server, client)
+    }
+
+    /// Ends the server as a crash does, wherever it stands, and starts another on what it left.
+    pub(crate) async fn crash(&mut self) {
+        self.failpoints = Failpoints::default();
+        let blobs = self.folder.path().join("blobs");
+        let (clock, failpoints) = (self.clock.clone(), self.failpoints.clone());
+        self.server = serve(&self.url, blobs, clock, self.settings, failpoints).await;
+        self.client = self.client_with(Some(&self.key));
+    }
+
+    /// Waits until the server has come to the step that it freezes at.
+    pub(crate) async fn frozen(&self) {
+        let looking = async {
+            while !self.failpoints.is_frozen() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.expect("the server never came to the step");
     }
 
     /// The database, as another process has it.
@@ -156,6 +160,27 @@ impl Lab {
             Err(_) => panic!("the task never came to it: {:#?}", self.client.task(task.id).await),
         }
     }
+}
+
+async fn serve(
+    url: &str,
+    blobs: PathBuf,
+    clock: Clock,
+    settings: Settings,
+    failpoints: Failpoints,
+) -> Server {
+    let config = ServerConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        db: Db::open(url).await.unwrap(),
+        blobs,
+        clock,
+        version: "test".to_owned(),
+        settings,
+        hosts: Hosts::default(),
+        web: None,
+        failpoints,
+    };
+    Server::start(config).await.unwrap()
 }
 
 /// A daemon's connection, driven by the test. It answers looks for repositories by itself.

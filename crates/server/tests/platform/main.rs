@@ -9,6 +9,7 @@ mod chats;
 mod continued;
 mod contracts;
 mod conversations;
+mod crashes;
 mod feed;
 mod refusals;
 mod replicas;

@@ -1,0 +1,85 @@
+//! What is let fail.
+
+use super::stage::{Stage, kill};
+use makima_testkit::Random;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fault {
+    /// The server or a daemon is killed.
+    Part,
+    /// Two of them are, and come back in any order.
+    Parts,
+    /// A run's host is killed, and its agent stays alone.
+    Host,
+    /// An agent is killed.
+    Agent,
+    /// Everything is, as if the machine had lost power.
+    Machine,
+}
+
+/// Lets things fail, in an order that a number decides.
+pub(super) struct Chaos {
+    stage: Arc<Stage>,
+    random: Random,
+    struck: BTreeMap<Fault, usize>,
+}
+
+impl Chaos {
+    pub(super) fn new(stage: &Arc<Stage>, random: Random) -> Self {
+        Self { stage: Arc::clone(stage), random, struck: BTreeMap::new() }
+    }
+
+    /// How often each fault was.
+    pub(super) fn struck(&self) -> String {
+        format!("{:?}", self.struck)
+    }
+
+    /// Lets the next thing fail. Afterwards all parts are there again.
+    pub(super) async fn strike(&mut self) {
+        let faults = [
+            Fault::Part,
+            Fault::Part,
+            Fault::Part,
+            Fault::Parts,
+            Fault::Host,
+            Fault::Host,
+            Fault::Agent,
+            Fault::Agent,
+            Fault::Machine,
+        ];
+        let fault = *self.random.pick(&faults);
+        *self.struck.entry(fault).or_default() += 1;
+        let stage = Arc::clone(&self.stage);
+        match fault {
+            Fault::Part => {
+                let part = self.random.below(stage.parts());
+                stage.kill(part);
+                stage.start(part);
+            }
+            Fault::Parts => {
+                let (one, other) = (self.random.below(stage.parts()), self.random.below(stage.parts()));
+                stage.kill(one);
+                stage.kill(other);
+                stage.start(other);
+                stage.start(one);
+            }
+            Fault::Host => self.one_of("run-host"),
+            Fault::Agent => self.one_of("scripted-agent"),
+            Fault::Machine => {
+                // Those that are killed first must not be replaced by those that are killed last.
+                (0..stage.parts()).for_each(|part| stage.kill(part));
+                stage.processes().into_iter().for_each(kill);
+                (0..stage.parts()).for_each(|part| stage.start(part));
+            }
+        }
+    }
+
+    fn one_of(&mut self, kind: &str) {
+        let processes = self.stage.hosted(kind);
+        if !processes.is_empty() {
+            kill(*self.random.pick(&processes));
+        }
+    }
+}
