@@ -109,7 +109,8 @@ fn make(task: &Task, edit: &Edit) {
         }
         Edit::Link(n) if folder(n) => {
             gone(n);
-            symlink("d", path(n)).unwrap();
+            // A link to itself is what git itself can't look behind.
+            symlink(if NAMES[*n] == b"d" { "dir" } else { "d" }, path(n)).unwrap();
         }
         Edit::Executable(n) if path(n).is_file() => {
             fs::set_permissions(path(n), fs::Permissions::from_mode(0o755)).unwrap();
@@ -178,21 +179,21 @@ fn there_and_back(attributes: &str, first: &[Edit], second: &[Edit]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Pain: 5, 7, 8
     #[test]
     fn going_back_gives_what_was_and_going_back_again_what_was_in_between(
         attributes in 0..ATTRIBUTES.len(),
-        first in edits(12),
-        second in edits(12),
+        first in edits(10),
+        second in edits(10),
     ) {
         there_and_back(ATTRIBUTES[attributes], &first, &second);
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     #[ignore = "long: hundreds of worktrees"]
