@@ -14,6 +14,7 @@ mod branches;
 mod git_folder;
 mod keep;
 mod lock;
+mod raw;
 mod restore;
 mod state;
 mod swap;
@@ -116,4 +117,10 @@ impl Worktree {
 
 fn file_in(folder: &Path, name: &[u8]) -> PathBuf {
     folder.join(OsStr::from_bytes(name))
+}
+
+/// Nothing is there; also where a folder on the way is a file, or a link that leads nowhere.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }

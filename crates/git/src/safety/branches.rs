@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
-use super::Fault;
-use super::git_folder::{self, GitFolder};
+use super::git_folder::GitFolder;
 use super::state::Branches;
+use super::{Fault, is_absent};
 use crate::{GitError, Worktree};
 
 impl Worktree {
@@ -73,7 +73,7 @@ impl Worktree {
         for name in names {
             let folder = if name == "HEAD" { self.git_dir() } else { clone };
             match fs::remove_file(folder.join(format!("{name}.lock"))) {
-                Err(error) if !git_folder::is_absent(&error) => return Err(error.into()),
+                Err(error) if !is_absent(&error) => return Err(error.into()),
                 _ => {}
             }
         }

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use tokio::task::yield_now;
 
-use super::{Name, file_in};
+use super::{Name, file_in, is_absent};
 use crate::Sha;
 
 /// A worktree's git folder, as far as it says how the worktree stands.
@@ -165,10 +165,6 @@ fn read_folder(dir: &Path, name: &[u8], files: &mut Files) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Makes the files in a git folder, which are `now`, those that they were `then`. `new` is a file beside them for

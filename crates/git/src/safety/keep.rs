@@ -6,8 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::git_folder::{GitFolder, IndexFile};
+use super::raw::Raw;
 use super::state::{Branches, Held, State, ended, split_at_tab};
-use super::way::{Changes, collisions};
+use super::way::{Change, Changes, Kind, collisions};
 use super::{Fault, Name};
 use crate::scan::{Scanned, TRIES, copy_with_time};
 use crate::{CheckpointError, CheckpointRequest, GitError, NotHeld, ScanError, ScanRules, Sha, Worktree};
@@ -22,6 +23,7 @@ pub(super) struct Present {
     pub(super) collisions: BTreeSet<Name>,
     /// What has to change to come to the target.
     pub(super) changes: Changes,
+    raw: Raw,
     held: Held,
 }
 
@@ -75,13 +77,15 @@ impl Worktree {
         mut scanned: Scanned,
         target: Option<&State>,
     ) -> Result<Present, Fault> {
-        let names: BTreeSet<String> = git_folder.branches();
         let of_target = target.iter().flat_map(|target| target.branches.keys().cloned());
-        let branches = self.branches_now(&names.into_iter().chain(of_target).collect()).await?;
-        let mut held = self.held(&git_folder).await?;
-        held.commits.extend(branches.values().flatten().cloned());
+        let names = git_folder.branches().into_iter().chain(of_target).collect();
         let nothing = BTreeSet::new();
-        let mut files = self.trees(&mut scanned, &nothing).await?;
+        let (branches, mut held, mut files) = tokio::try_join!(
+            async { Ok(self.branches_now(&names).await?) },
+            self.held(&git_folder),
+            self.trees(&mut scanned, &nothing),
+        )?;
+        held.commits.extend(branches.values().flatten().cloned());
         let (mut changes, mut found) = (Changes::new(), nothing);
         if let Some(target) = target {
             changes = self.changes_between(&files, &target.files).await?;
@@ -91,7 +95,17 @@ impl Worktree {
                 changes = self.changes_between(&files, &target.files).await?;
             }
         }
-        Ok(Present { scanned, files, git_folder, branches, collisions: found, changes, held })
+        let raw = self.write_raw().await?;
+        if let Some(target) = target {
+            // In both trees they are the same.
+            let same = Change { now: Some(Kind::File), then: Some(Kind::File) };
+            for name in
+                raw.keys().chain(target.raw.keys()).filter(|name| raw.get(*name) != target.raw.get(*name))
+            {
+                changes.entry(name.clone()).or_insert(same);
+            }
+        }
+        Ok(Present { scanned, files, git_folder, branches, collisions: found, changes, raw, held })
     }
 
     /// Adds files to what was scanned. Answers the tree of what is on the disk, which our index of it has then.
@@ -197,6 +211,7 @@ impl Worktree {
             git_folder: present.git_folder.clone(),
             branches: present.branches.clone(),
             collisions: present.collisions.clone(),
+            raw: present.raw.clone(),
         };
         let (task, number) = (&request.task, request.number);
         let message = format!("State at checkpoint {number}\n\nMakima-Task: {task}\n");

@@ -194,15 +194,17 @@ impl Worktree {
     ) -> Result<(), Fault> {
         let changes = &present.changes;
         let mut swap = Swap::new(self, changes)?;
-        let written_since = self.changed_on_disk().await?;
+        let (written_since, ()) = tokio::try_join!(
+            self.changed_on_disk(),
+            self.try_branches(&present.branches, &target.branches),
+        )?;
         if written_since.iter().any(|name| changes.contains_key(name)) {
             return Err(Fault::Disturbed);
         }
-        self.try_branches(&present.branches, &target.branches).await?;
         let disk = self.private().join(DISK);
         let load = self.run("read-tree").index(&disk).setting("core.sparseCheckout=false");
         load.args(["-i", "-m", target.files.as_str()]).ok().await?;
-        swap.write(&disk).await?;
+        swap.write(&disk, &target.raw).await?;
         // Gone on from half-way: what is new since the first step is somebody's, or was ignored before.
         let leaving = match *is_begun {
             true => Some(self.changes_between(&first.files, &target.files).await?),

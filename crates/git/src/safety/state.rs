@@ -4,14 +4,16 @@
 //! holds `HEAD`; `branches`, with the commit of each that matters; `index` byte for byte, and `index-time`; `files`,
 //! the tree of what was on the disk; `staged`, the tree of what the index says; `objects`, what else index and git folder
 //! name (the stages of a conflict); `git`, the files of the git folder; `collisions`, the ignored files that are held
-//! because what came next has files in their places; and `replaced`, files that a step before had moved away when
-//! it was cut off.
+//! because what came next has files in their places; `raw`, files that git would write otherwise; and `replaced`,
+//! files that a step before had moved away when it was cut off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::git_folder::{Files, GitFolder, IndexFile};
+use super::raw::Raw;
 use super::{Fault, Name};
 use crate::{GitError, Person, Sha, Worktree};
 
@@ -25,6 +27,7 @@ pub(super) struct State {
     pub(super) git_folder: GitFolder,
     pub(super) branches: Branches,
     pub(super) collisions: BTreeSet<Name>,
+    pub(super) raw: Raw,
 }
 
 /// Branches by their full names; `None`: it was not there.
@@ -41,6 +44,7 @@ pub(super) struct Held {
 }
 
 const GIT: &[u8] = b"git/";
+const RAW: &[u8] = b"raw/";
 
 impl Worktree {
     /// Writes a state as a commit, which no ref keeps yet.
@@ -67,7 +71,7 @@ impl Worktree {
         for (name, bytes) in &folder.files {
             contents.push(([GIT, name].concat(), bytes));
         }
-        let blobs = self.write_blobs(contents.iter().map(|(_, bytes)| *bytes)).await?;
+        let blobs = self.write_blobs(contents.iter().map(|(_, bytes)| Ok(*bytes))).await?;
         let named: Vec<(&[u8], Sha)> = contents.iter().map(|(name, _)| &name[..]).zip(blobs).collect();
         let (git, plain): (Vec<_>, Vec<_>) = named.into_iter().partition(|(name, _)| name.starts_with(GIT));
         let mut entries = Vec::new();
@@ -82,7 +86,12 @@ impl Worktree {
             entry(&mut entries, true, b"replaced", replaced);
         }
         if !git.is_empty() {
-            entry(&mut entries, true, b"git", &self.nested_tree(&git).await?);
+            let git = git.iter().map(|(name, blob)| (&name[GIT.len()..], blob));
+            entry(&mut entries, true, b"git", &self.nested_tree(git).await?);
+        }
+        if !state.raw.is_empty() {
+            let raw = state.raw.iter().map(|(name, blob)| (&name[..], blob));
+            entry(&mut entries, true, b"raw", &self.nested_tree(raw).await?);
         }
         if !held.objects.is_empty() {
             let mut objects = Vec::new();
@@ -99,19 +108,27 @@ impl Worktree {
         Ok(Sha::read("commit-tree", &commit.ok().await?)?)
     }
 
-    async fn write_blobs(&self, contents: impl Iterator<Item = &[u8]>) -> Result<Vec<Sha>, Fault> {
+    pub(super) async fn write_blobs<R: io::Read>(
+        &self,
+        contents: impl Iterator<Item = io::Result<R>>,
+    ) -> Result<Vec<Sha>, Fault> {
         let folder = self.private().join("state");
-        let mut asked = String::new();
         fs::create_dir_all(&folder)?;
-        for (number, bytes) in contents.enumerate() {
-            fs::write(folder.join(number.to_string()), bytes)?;
-            asked += &format!("{number}\n");
+        let mut asked = 0;
+        for bytes in contents {
+            io::copy(&mut bytes?, &mut fs::File::create(folder.join(asked.to_string()))?)?;
+            asked += 1;
         }
+        let paths: String = (0..asked).map(|number| format!("{number}\n")).collect();
         let hash = self.git().run("hash-object").git_dir(self.git_dir()).in_folder(&folder);
-        let said = hash.args(["-w", "--no-filters", "--stdin-paths"]).stdin(asked).ok().await?;
+        let said = hash.args(["-w", "--no-filters", "--stdin-paths"]).stdin(paths).ok().await?;
         fs::remove_dir_all(&folder)?;
         let lines = said.split(|b| *b == b'\n').filter(|line| !line.is_empty());
-        Ok(lines.map(|line| Sha::read("hash-object", line)).collect::<Result<_, _>>()?)
+        let blobs = lines.map(|line| Sha::read("hash-object", line)).collect::<Result<Vec<_>, _>>()?;
+        match blobs.len() == asked {
+            true => Ok(blobs),
+            false => Err(GitError::unreadable("hash-object", &said).into()),
+        }
     }
 
     async fn make_tree(&self, entries: Vec<u8>) -> Result<Sha, GitError> {
@@ -120,12 +137,12 @@ impl Worktree {
     }
 
     /// A tree of files whose names have folders, which stand in one of them all.
-    async fn nested_tree(&self, files: &[(&[u8], Sha)]) -> Result<Sha, Fault> {
+    async fn nested_tree<'a>(&self, files: impl Iterator<Item = (&'a [u8], &'a Sha)>) -> Result<Sha, Fault> {
         let index = self.private_index("tree-index")?;
         let mut entries = Vec::new();
         for (name, blob) in files {
             entries.extend_from_slice(format!("100644 {blob}\t").as_bytes());
-            entries.extend_from_slice(&name[GIT.len()..]);
+            entries.extend_from_slice(name);
             entries.push(0);
         }
         let update = self.run("update-index").index(&index).args(["-z", "--index-info"]);
@@ -140,14 +157,18 @@ impl Worktree {
         let found = self.git().objects(self.run("cat-file"), &asked).await?;
         let [Some(commit), Some(checkpoint), Some(files)] = &found[..] else { return Ok(None) };
         let list = self.run("ls-tree").args(["-r", "-z", "--full-tree", commit.as_str(), "--"]);
-        let names = ["HEAD", "branches", "index", "index-time", "collisions", "git"];
+        let names = ["HEAD", "branches", "index", "index-time", "collisions", "git", "raw"];
         let listed = list.args(names).ok().await?;
-        let mut blobs = Vec::new();
+        let (mut blobs, mut raw) = (Vec::new(), Raw::new());
         for line in listed.split(|b| *b == 0).filter(|line| !line.is_empty()) {
             // `<mode> blob <oid>\t<path>`
             let (about, path) = split_at_tab("ls-tree", line)?;
             let oid = about.rsplit(|b| *b == b' ').next().unwrap_or_default();
-            blobs.push((path, Sha::read("ls-tree", oid)?));
+            let blob = Sha::read("ls-tree", oid)?;
+            match path.strip_prefix(RAW) {
+                Some(name) => drop(raw.insert(name.to_vec(), blob)),
+                None => blobs.push((path, blob)),
+            }
         }
         let asked: String = blobs.iter().map(|(_, blob)| format!("{blob}\n")).collect();
         let said = self.run("cat-file").arg("--batch").stdin(asked).ok().await?;
@@ -171,6 +192,7 @@ impl Worktree {
             git_folder: GitFolder { head, index, files: git },
             branches: read_branches(&plain.remove(&b"branches"[..]).unwrap_or_default()),
             collisions: collisions.split(|b| *b == 0).filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect(),
+            raw,
         }))
     }
 }

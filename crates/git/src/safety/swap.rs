@@ -14,9 +14,10 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use tokio::task::yield_now;
 
+use super::raw::Raw;
 use super::state::ended;
 use super::way::{Changes, Kind, folders_of};
-use super::{Fault, Name, file_in};
+use super::{Fault, Name, file_in, is_absent};
 use crate::Worktree;
 
 /// Tells whether a file has been written since.
@@ -65,8 +66,8 @@ impl<'a> Swap<'a> {
         })
     }
 
-    /// Writes the new files, by an index that has them.
-    pub(super) async fn write(&mut self, index: &Path) -> Result<(), Fault> {
+    /// Writes the new files, by an index that has them, and `raw` ones as they were.
+    pub(super) async fn write(&mut self, index: &Path, raw: &Raw) -> Result<(), Fault> {
         let names: Vec<&Name> = self.changes.iter().filter(|(_, c)| c.gets_file()).map(|(n, _)| n).collect();
         if names.is_empty() {
             return Ok(());
@@ -77,7 +78,9 @@ impl<'a> Swap<'a> {
         let write = write.args(["-z", "--stdin"]).stdin(ended(names.iter().copied()));
         write.ok().await?;
         for name in names {
-            let stamp = Stamp::of(&file_in(&self.written, name))?;
+            let file = file_in(&self.written, name);
+            self.worktree.put_raw(raw, name, &file).await?;
+            let stamp = Stamp::of(&file)?;
             self.new.insert(name, stamp.ok_or(io::ErrorKind::NotFound)?);
         }
         Ok(())
@@ -146,12 +149,14 @@ impl<'a> Swap<'a> {
 
     async fn put(&mut self, name: &Name) -> Result<(), Fault> {
         let to = file_in(self.folder, name);
-        let made = folders_of(name).all(|folder| {
+        for folder in folders_of(name) {
             let folder = file_in(self.folder, folder);
-            folder.symlink_metadata().is_ok_and(|found| found.is_dir()) || fs::create_dir(folder).is_ok()
-        });
+            if !folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+                fs::create_dir(folder).map_err(disturbance)?;
+            }
+        }
         // A folder, of which only empty ones are left.
-        if !made || (to.symlink_metadata().is_ok_and(|found| found.is_dir()) && !remove_empty(&to)) {
+        if to.symlink_metadata().is_ok_and(|found| found.is_dir()) && !remove_empty(&to) {
             return Err(Fault::Disturbed);
         }
         let put = put_where_nothing_is(&file_in(&self.written, name), &to);
@@ -221,7 +226,7 @@ impl Stamp {
     /// `None` where nothing is.
     fn of(path: &Path) -> io::Result<Option<Self>> {
         let found = match path.symlink_metadata() {
-            Err(error) if is_disturbance(&error) => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
             found => found?,
         };
         Ok(Some(Self {
@@ -243,8 +248,7 @@ fn disturbance(error: io::Error) -> Fault {
 
 /// Something is not there any more, or there already.
 fn is_disturbance(error: &io::Error) -> bool {
-    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory | IsADirectory | AlreadyExists)
+    is_absent(error) || matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory)
 }
 
 fn put_where_nothing_is(from: &Path, to: &Path) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{Fault, Name, file_in};
+use super::{Fault, Name, file_in, is_absent};
 use crate::{GitError, Sha, Worktree};
 
 /// What a path is in a tree.
@@ -79,14 +79,21 @@ pub(super) fn folders_of(name: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> 
 
 /// Files that lie where the target has one, or a folder, and that no tree holds: ignored ones.
 pub(super) fn collisions(folder: &Path, changes: &Changes) -> Result<BTreeSet<Name>, Fault> {
-    let mut look = Look { folder, changes, seen: BTreeSet::new(), found: BTreeSet::new() };
+    let mut look = Look { folder, changes, real: BTreeMap::new(), found: BTreeSet::new() };
     for (name, change) in changes {
+        let mut is_real = true;
         for folder in folders_of(name) {
-            if look.seen.insert(folder) {
-                look.at_folder(folder, change.then.is_some())?;
+            is_real = match look.real.get(folder) {
+                Some(known) => *known,
+                None => look.at_folder(folder, change.then.is_some())?,
+            };
+            look.real.insert(folder, is_real);
+            // What is behind a link is not the worktree's.
+            if !is_real {
+                break;
             }
         }
-        if change.then.is_some() && !change.has_file() {
+        if is_real && change.then.is_some() && !change.has_file() {
             look.at_place(name, *change)?;
         }
     }
@@ -96,7 +103,8 @@ pub(super) fn collisions(folder: &Path, changes: &Changes) -> Result<BTreeSet<Na
 struct Look<'a> {
     folder: &'a Path,
     changes: &'a Changes,
-    seen: BTreeSet<&'a [u8]>,
+    /// Whether the folders that were looked at are there, and folders.
+    real: BTreeMap<&'a [u8], bool>,
     found: BTreeSet<Name>,
 }
 
@@ -105,17 +113,17 @@ impl Look<'_> {
         self.changes.get(name).is_some_and(|change| change.has_file())
     }
 
-    /// A folder on the way to what changes.
-    fn at_folder(&mut self, name: &[u8], is_needed: bool) -> Result<(), Fault> {
+    /// A folder on the way to what changes: whether it is there.
+    fn at_folder(&mut self, name: &[u8], is_needed: bool) -> Result<bool, Fault> {
         match look_up(&file_in(self.folder, name))? {
             Some(found) if found.is_dir() => {
                 match look_up(&file_in(self.folder, &[name, b"/.git"].concat()))? {
                     Some(_) => Err(Fault::InTheWay(name.into())),
-                    None => Ok(()),
+                    None => Ok(true),
                 }
             }
-            Some(found) if is_needed && !self.holds(name) => self.collides(name, &found),
-            _ => Ok(()),
+            Some(found) if is_needed && !self.holds(name) => self.collides(name, &found).map(|()| false),
+            _ => Ok(false),
         }
     }
 
@@ -156,12 +164,10 @@ impl Look<'_> {
     }
 }
 
-/// `None` where nothing is there, or a file where a folder of its path would be.
+/// `None` where nothing is there.
 fn look_up(path: &Path) -> io::Result<Option<fs::Metadata>> {
     match path.symlink_metadata() {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
+        Err(error) if is_absent(&error) => Ok(None),
         found => found.map(Some),
     }
 }

@@ -400,11 +400,16 @@ async fn indexes_of_other_forms_come_back() {
         task.repo.git(&form);
         task.repo.write("a", "staged\n").git(&["add", "a"]);
         task.repo.write("new", "n\n");
-        comes_back(&mut task, |repo| {
-            repo.git(&["update-index", "--no-split-index", "--index-version=2"]);
-            repo.git(&["reset", "-q", "--hard", "HEAD~"]);
-        })
-        .await;
+        let one = Everything::of(&task);
+        task.keep(1).await;
+        task.repo.git(&["update-index", "--no-split-index", "--index-version=2"]);
+        task.repo.git(&["reset", "-q", "--hard", "HEAD~"]);
+        for shared in fs::read_dir(git_dir(&task)).unwrap().flatten() {
+            if shared.file_name().to_str().unwrap().starts_with("sharedindex.") {
+                fs::remove_file(shared.path()).unwrap();
+            }
+        }
+        task.restore(1, 2, &one).await;
     }
 }
 
@@ -424,6 +429,51 @@ async fn line_endings_come_back_as_they_were() {
     })
     .await;
     assert_eq!(task.repo.read("a.txt"), "one\r\nmore\r\n");
+}
+
+#[tokio::test]
+async fn bytes_that_the_rules_would_write_otherwise_come_back() {
+    for (setting, rules) in
+        [("true", ""), ("false", "* text=auto\n*.utf16 text working-tree-encoding=UTF-16LE\n")]
+    {
+        let lab = Lab::new().await;
+        let user = lab.repo("user");
+        user.git(&["config", "core.autocrlf", setting]);
+        user.write(".gitattributes", rules).write("a.txt", "one\ntwo\n").write("same.txt", "s\n");
+        user.commit("Begin");
+        let mut task = lab.task(&user).await;
+        // Mixed ones, those of another system, an encoding without its mark, and a change of nothing else.
+        task.repo.write("a.txt", "one\r\nmore\n").write("new\nline.txt", "n\r\nm\n").write("lf.txt", "l\n");
+        task.repo.write("x.utf16", "x\0\r\0\n\0y\0\n\0").write("same.txt", "s\r\n");
+        let one = Everything::of(&task);
+        task.keep(1).await;
+        task.repo.write("same.txt", "s\n");
+        let two = Everything::of(&task);
+        task.restore(1, 2, &one).await;
+        task.restore(2, 3, &two).await;
+        task.repo.git(&["add", "-A"]);
+        task.repo.commit("Normalised");
+        task.repo.write("a.txt", "x\n").remove("new\nline.txt");
+        let three = Everything::of(&task);
+        collect_garbage(&task.repo);
+        task.restore(1, 4, &one).await;
+        task.restore(4, 5, &three).await;
+        assert_eq!(Everything::of(&task).files, three.files);
+    }
+}
+
+/// What a large file's filter keeps elsewhere is not the state's.
+#[tokio::test]
+async fn files_of_a_filter_are_written_by_the_filter() {
+    let (lab, user) = Lab::with_user().await;
+    let mut task = lab.task(&user).await;
+    let config = lab.at(task.clone.dir());
+    config.git(&["config", "filter.lfs.clean", "tr a-z n-za-m"]);
+    config.git(&["config", "filter.lfs.smudge", "tr a-z n-za-m"]);
+    task.repo.write(".gitattributes", "*.bin filter=lfs -text\n").write("x.bin", "abc\n").commit("Filtered");
+    task.repo.write("x.bin", "changed\n");
+    comes_back(&mut task, |repo| drop(repo.write("x.bin", "more\n").commit("More"))).await;
+    assert_eq!(task.repo.git(&["cat-file", "blob", "HEAD:x.bin"]), "nop");
 }
 
 /// Pain: 13
@@ -467,10 +517,11 @@ async fn a_repository_or_a_pipe_in_the_way_is_refused_and_nothing_changes() {
     let (lab, user) = Lab::with_user().await;
     let mut task = lab.task(&user).await;
     task.keep(1).await;
-    task.repo.git(&["rm", "-q", "a.txt"]);
+    task.repo.remove("a.txt");
     let made = std::process::Command::new("mkfifo").arg(task.repo.folder.join("a.txt")).status().unwrap();
     assert!(made.success());
-    assert!(matches!(task.try_restore(1, 2).await, Err(RestoreError::InTheWay { .. })));
+    let refused = task.try_restore(1, 2).await.unwrap_err();
+    assert!(matches!(refused, RestoreError::InTheWay { .. }), "{refused:?}");
 }
 
 #[tokio::test]

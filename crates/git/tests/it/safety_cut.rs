@@ -75,7 +75,7 @@ async fn cut_everywhere(apart: usize) {
 /// Outcome: done again it ends in the same files, index, HEAD and branch; what was there before is kept whole
 #[tokio::test]
 async fn cut_off_it_goes_on_when_it_is_called_again() {
-    cut_everywhere(37).await;
+    cut_everywhere(61).await;
 }
 
 /// Fault: the daemon is killed
@@ -93,7 +93,7 @@ async fn cut_off_twice_it_still_goes_on() {
     let one = first(&mut task).await;
     let two = second(&task);
     let (mut number, mut is_done) = (2, false);
-    for waits in (90..).step_by(25) {
+    for waits in (90..).step_by(70) {
         let request = task.request(number);
         for waits in [waits, waits / 2, waits] {
             is_done |= in_between(task.worktree.restore(1, &request), waits, || false).await.is_some();
@@ -164,7 +164,7 @@ async fn written_everywhere(apart: usize) {
 /// Outcome: it is brought back and what was written is kept, or it says that the worktree is changing
 #[tokio::test]
 async fn what_is_written_beside_it_is_kept() {
-    written_everywhere(41).await;
+    written_everywhere(67).await;
 }
 
 /// Fault: something writes in the worktree
