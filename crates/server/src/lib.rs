@@ -14,6 +14,8 @@ mod hosts;
 mod ingest;
 mod limits;
 mod metrics;
+mod once;
+mod precondition;
 mod reference;
 mod routes;
 mod server;

@@ -23,6 +23,7 @@ pub mod conversations;
 pub mod counters;
 pub mod daemons;
 pub mod events;
+pub mod idempotency;
 pub mod inbox;
 pub mod keys;
 pub mod native;

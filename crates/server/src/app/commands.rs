@@ -60,9 +60,10 @@ impl App {
         let mut wakes = self.db().wakeups();
         loop {
             let mut tx = self.db().read().await?;
-            let command = commands::get(&mut tx, owner, id).await?;
+            // What was done without a command has none to wait for.
+            let Some(command) = commands::get(&mut tx, owner, id).await? else { return Ok(None) };
             drop(tx);
-            let told = command.and_then(|command| command.result.or(command.error.map(String::into_bytes)));
+            let told = command.result.or(command.error.map(String::into_bytes));
             if let Some(told) = told {
                 return Ok(serde_json::from_slice(&told).ok());
             }

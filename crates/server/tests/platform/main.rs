@@ -11,11 +11,14 @@ mod contracts;
 mod conversations;
 mod crashes;
 mod feed;
+mod idempotency;
+mod preconditions;
 mod refusals;
 mod replicas;
 mod runs;
 mod snapshots;
 mod tasks;
+mod together;
 
 /// One test a scenario and engine.
 macro_rules! on_both {
