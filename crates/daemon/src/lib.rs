@@ -15,6 +15,7 @@ mod folders;
 pub mod host;
 mod journal;
 mod process;
+mod room;
 mod runs;
 mod socket;
 pub mod verify;

@@ -5,8 +5,8 @@ mod row;
 
 pub(crate) use placing::statements as placing_statements;
 pub use placing::{
-    lock, lock_placing, owners_with_placeable, placeable, placed, set_cancelling, set_out_of_reach,
-    set_reason, set_status, set_target, set_wanted,
+    lock, owners_with_placeable, placeable, placed, set_cancelling, set_out_of_reach, set_reason, set_status,
+    set_target, set_wanted,
 };
 pub use row::{Copied, Task};
 

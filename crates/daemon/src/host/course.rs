@@ -67,6 +67,10 @@ pub(super) struct Course {
     answered: BTreeMap<QuestionId, Answer>,
     /// Turns that the daemon has not kept yet.
     unkept: BTreeSet<u32>,
+    /// Up to where the journal may be written before the agent waits; nobody has said it before a daemon comes.
+    room: Option<u64>,
+    /// Whether the agent waits for room: what it writes stays in its pipe.
+    is_waiting: bool,
     stage: Stage,
     stop: Option<StopReason>,
     /// Whether the agent's work is done, and only its exit is waited for.
@@ -103,6 +107,8 @@ impl Course {
             dialogue,
             answered: BTreeMap::new(),
             unkept: BTreeSet::new(),
+            room: None,
+            is_waiting: false,
             stage: Stage::Working,
             stop: None,
             is_done: false,
@@ -132,11 +138,14 @@ impl Course {
         let status = loop {
             self.proceed();
             self.settle(&mut agent).await;
+            if self.look_for_room() {
+                self.settle(&mut agent).await;
+            }
             let (deadline, daemon_gone) = (self.deadline, self.daemon_gone_at());
             let is_at_work = self.stage == Stage::Working && !self.dialogue.is_idle();
-            let quiet = self.quiet.at().filter(|_| is_at_work);
+            let quiet = self.quiet.at().filter(|_| is_at_work && !self.is_waiting);
             tokio::select! {
-                read = stdout.read_buf(lines.room()), if is_open => {
+                read = stdout.read_buf(lines.room()), if is_open && !self.is_waiting => {
                     is_open = matches!(read, Ok(1..));
                     self.quiet.heard();
                     self.read(&mut lines);
@@ -223,6 +232,29 @@ impl Course {
         self.daemon.show(self.journal.durable());
     }
 
+    /// Whether an agent that works has to wait for room, or may go on. An agent that is being stopped is read to its end: its
+    /// last words have their room.
+    fn look_for_room(&mut self) -> bool {
+        let is_full = self.room.is_some_and(|until| self.journal.durable().end >= until);
+        let waits = is_full && self.stage == Stage::Working;
+        if waits == self.is_waiting {
+            return false;
+        }
+        self.is_waiting = waits;
+        self.quiet.heard();
+        let (level, text) = match waits {
+            true => (
+                NoticeLevel::Warning,
+                "the agent is paused: as much of what it said as may wait on its machine (daemon.max_journal_bytes) waits for \
+                 the server; it goes on by itself",
+            ),
+            false => (NoticeLevel::Info, "the agent is no longer paused"),
+        };
+        self.note(Record::Notice { level, text: text.to_owned(), failure: None });
+        self.says.push(FromHost::Waits { waits });
+        true
+    }
+
     /// Begins the next turn or the end, if it is time for it.
     fn proceed(&mut self) {
         let is_idle = self.dialogue.is_idle();
@@ -291,7 +323,9 @@ impl Course {
             Event::Came => {
                 let unkept = self.unkept.iter().map(|turn| FromHost::TurnEnded { turn: *turn });
                 self.says.extend(unkept);
+                self.says.push(FromHost::Waits { waits: self.is_waiting });
             }
+            Event::Said(ToHost::Room { until }) => self.room = Some(until),
             Event::Said(ToHost::Stop { reason }) => self.stop(reason),
             Event::Said(ToHost::TurnKept { turn, records }) => {
                 // Said twice where two daemons came one after the other: it is written once.

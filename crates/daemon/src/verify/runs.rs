@@ -4,7 +4,7 @@ use super::{Inventory, Looked, Missed, unread};
 use crate::{
     commands::CommandFile,
     disk,
-    journal::{FILE, Found, read_whole},
+    journal::{Whole, read_whole},
     runs::SPEC,
 };
 use makima_model::{CommandId, Record, RunId, TaskId, verify::Known};
@@ -31,7 +31,7 @@ impl Inventory {
         let object = format!("run {run}");
         let spec = disk::read_json::<StartRun>(&folder.join(SPEC));
         let task = spec.as_ref().ok().and_then(|spec| spec.as_ref().map(|spec| spec.task));
-        let journal = read_whole(&folder.join(FILE), |entry| {
+        let journal = read_whole(&folder, |entry| {
             if let (Record::Checkpoint(made), Some(task)) = (&entry.record, task) {
                 kept.commits.entry(task).or_default().insert(made.commit_sha.clone());
             }
@@ -55,7 +55,7 @@ impl Inventory {
             Ok(None) => {}
             Err(error) => looked.add("run_spec", object.clone(), unread(error), LEFT_ALONE),
         }
-        let Found { last, has_ended, wrong } = match journal {
+        let Whole { last, has_ended, wrong } = match journal {
             Ok(found) => found,
             Err(error) => return looked.add("journal", object, unread(&error), LEFT_ALONE),
         };

@@ -4,9 +4,11 @@
 // The callers are tests: what fails here fails the test.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod bounds;
 mod claude;
 mod commands;
 mod connection;
+mod cuts;
 mod ends;
 mod lab;
 mod odd;

@@ -10,6 +10,7 @@ use makima_store::{
     StoreError, Tx, checkpoints, daemons, inbox,
     runs::{self, Run},
     tasks::{self, Copied, Task},
+    users,
 };
 use makima_wire::{
     Code,
@@ -30,8 +31,8 @@ impl App {
         if tasks::placeable(&mut tx, owner).await?.is_empty() {
             return Ok(());
         }
-        // Two who place at once would both see a free place, and fill it twice.
-        tasks::lock_placing(&mut tx, owner).await?;
+        // One after the other, on all replicas: places are counted before they are taken.
+        users::hold(&mut tx, owner).await?;
         for mut task in tasks::placeable(&mut tx, owner).await? {
             // Read anew each time: the one before may have taken a place.
             let daemons = daemons::list(&mut tx, owner).await?;

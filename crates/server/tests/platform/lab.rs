@@ -282,6 +282,14 @@ impl LabDaemon {
         self.sender.send(&frame).await.unwrap();
     }
 
+    /// The same, on a connection that the server may have ended.
+    pub(crate) async fn try_send(
+        &mut self,
+        frame: FromDaemon,
+    ) -> Result<(), makima_client::daemon::LinkError> {
+        self.sender.send(&frame).await
+    }
+
     /// The next look for a repository, for the test to answer.
     pub(crate) async fn look(&mut self) -> makima_model::CommandId {
         loop {

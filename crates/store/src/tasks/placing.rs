@@ -26,7 +26,6 @@ statements! {
     SET_OUT_OF_REACH = "UPDATE tasks SET out_of_reach = $3 WHERE id = $1 AND owner_id = $2";
     // Change nothing: who has the row's lock changes it by what it reads.
     LOCK = "UPDATE tasks SET updated_at = updated_at WHERE id = $1 AND owner_id = $2";
-    LOCK_PLACING = "UPDATE users SET name = name WHERE id = $1";
     PLACEABLE = tasks!("owner_id = $1 AND status = 'pending' AND wanted ORDER BY created_at, id");
     OWNERS = "SELECT DISTINCT owner_id FROM tasks WHERE status = 'pending' AND wanted ORDER BY owner_id";
     PLACED = "UPDATE tasks SET daemon_id = $3, run_number = $4, agent = $5, updated_at = $6, completed_at = NULL \
@@ -171,13 +170,6 @@ pub async fn lock(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Option<Task
     on!(tx, |c| sqlx::query(LOCK).bind(id.uuid()).bind(owner.uuid()).execute(c).await.map(affected))
         .act("lock a task")?;
     super::get(tx, owner, id).await
-}
-
-/// Lets nobody else place tasks of the owner until the end of this transaction: who places goes by which places are free.
-pub async fn lock_placing(tx: &mut Tx, owner: OwnerId) -> Result<(), StoreError> {
-    on!(tx, |c| sqlx::query(LOCK_PLACING).bind(owner.uuid()).execute(c).await.map(affected))
-        .act("lock the placing of tasks")?;
-    Ok(())
 }
 
 /// The owner's tasks that wait for a daemon, oldest first.
