@@ -12,3 +12,4 @@ mod lab;
 mod restarts;
 mod runs;
 mod server;
+mod verify;
