@@ -82,8 +82,8 @@ impl Driver {
 fn left(folder: &Path, durable: Durable, at: Timestamp) -> Result<(Option<Message>, Reached), DaemonError> {
     let mut cut = host::streamed_in(folder, at)?;
     let mut reached = Reached::default();
-    if durable.n > 0 {
-        let mut journal = JournalReader::after(folder, 0, durable)?;
+    if let Some((mut journal, before)) = JournalReader::oldest(folder, durable)? {
+        reached = Reached::after_turn(before.last_turn);
         while let Some(line) = journal.read(durable)? {
             // An entry that a newer version wrote says nothing here.
             let Ok(Entry { record, .. }) = serde_json::from_str(&line.text) else { continue };

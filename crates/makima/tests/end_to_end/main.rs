@@ -17,3 +17,4 @@ mod soak;
 mod stranger;
 mod terminal;
 mod up;
+mod verify;
