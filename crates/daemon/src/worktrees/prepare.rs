@@ -38,8 +38,10 @@ impl Worktrees {
                 base_branch: base.branch.clone(),
                 base_commit: base_commit.clone(),
                 made: None,
+                making: None,
                 committed: None,
                 published: None,
+                published_at: None,
             };
             file.write(&self.folders, run.task).await?;
         }

@@ -96,6 +96,7 @@ impl Builder<'_> {
             agent: None,
             phase: Phase::Research,
             status: ContractStatus::Active,
+            version: 1,
             created_at: now,
             updated_at: now,
         };
