@@ -10,6 +10,7 @@ use axum::{
 use makima_model::Clock;
 use makima_store::StoreError;
 use makima_wire::{Code, ErrorBody};
+use serde_json::Value;
 use std::{collections::BTreeMap, error::Error, sync::Arc};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ResponseDoc, ResponseBuilder};
 
@@ -18,6 +19,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ResponseDoc, Respo
 pub struct ApiError {
     code: Code,
     message: String,
+    details: Option<Value>,
     retry_after: Option<u64>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -25,7 +27,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error of the caller's, told as it is.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None, source: None }
+        Self { code, message: message.into(), details: None, retry_after: None, source: None }
     }
 
     /// 404, the same whether it isn't there or is another owner's.
@@ -54,6 +56,11 @@ impl ApiError {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// The same, with more that a client can use.
+    pub(crate) fn with(self, details: Value) -> Self {
+        Self { details: Some(details), ..self }
+    }
+
     /// What went wrong.
     pub fn code(&self) -> Code {
         self.code
@@ -73,6 +80,8 @@ impl ApiError {
             Code::Conflict
             | Code::AlreadyRunning
             | Code::NotRunning
+            | Code::OperationInProgress
+            | Code::NewerChanges
             | Code::DaemonOffline
             | Code::WorktreeChanging => StatusCode::CONFLICT,
             Code::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
@@ -152,8 +161,12 @@ pub(crate) async fn answer_errors(clock: Clock, request: Request, next: Next) ->
             tracing::error!(request = %id, %method, path, code = ?error.code, "{}: {chain}", error.message);
         }
         let retry_after = error.retry_after;
-        let body =
-            ErrorBody { code: error.code, message: error.message, details: None, request_id: id.clone() };
+        let body = ErrorBody {
+            code: error.code,
+            message: error.message,
+            details: error.details,
+            request_id: id.clone(),
+        };
         let headers = std::mem::take(response.headers_mut());
         response = (status, Json(body)).into_response();
         for (name, value) in

@@ -22,15 +22,18 @@ pub mod contracts;
 pub mod conversations;
 pub mod counters;
 pub mod daemons;
+pub mod erase;
 pub mod events;
 pub mod inbox;
 pub mod keys;
 pub mod native;
+pub mod operations;
 pub mod page;
 pub mod questions;
 pub mod runs;
 pub mod snapshots;
 pub mod tasks;
+pub mod trash;
 pub mod users;
 
 pub use chats::{ChatConversation, ChatMessage};

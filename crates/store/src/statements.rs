@@ -131,11 +131,13 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::conversations::statements(),
         crate::counters::statements(),
         crate::daemons::statements(),
+        crate::erase::statements(),
         crate::events::feed_statements(),
         crate::events::statements(),
         crate::inbox::statements(),
         crate::keys::statements(),
         crate::native::reader_statements(),
+        crate::operations::statements(),
         crate::outbox::record_statements(),
         crate::outbox::statements(),
         crate::questions::statements(),
@@ -143,6 +145,7 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::snapshots::statements(),
         crate::tasks::placing_statements(),
         crate::tasks::statements(),
+        crate::trash::statements(),
         crate::users::statements(),
     ];
     modules.iter().flatten().map(|statement| statement.text(engine)).collect()

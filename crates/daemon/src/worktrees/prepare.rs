@@ -37,6 +37,7 @@ impl Worktrees {
                 base_branch: base.branch.clone(),
                 base_commit: base_commit.clone(),
                 made: None,
+                instead: None,
                 committed: None,
                 published: None,
             };

@@ -5,7 +5,7 @@ use crate::{
     caller::{Caller, Presented, Via},
     error::ApiError,
 };
-use makima_model::{KeyId, OwnerId, PrincipalId, RunId, Timestamp};
+use makima_model::{KeyId, Origin, OwnerId, PrincipalId, RunId, Timestamp};
 use makima_store::{
     ApiKey, KeyKind, NewKey, StoreError, Tx, keys,
     users::{self, UserKind},
@@ -145,7 +145,7 @@ impl App {
         let secret = make(&mut tx, &session).await?;
         tx.commit().await?;
         let via = Via::Session(session.id);
-        Ok((Caller { principal: session.principal, owner: session.owner, via }, secret))
+        Ok((Caller { principal: session.principal, owner: session.owner, via, origin: Origin::Web }, secret))
     }
 
     /// Ends the caller's session. An API key is not a session, and stays.
@@ -207,7 +207,7 @@ impl App {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Caller { principal: found.principal, owner: found.owner, via }))
+        Ok(Some(Caller { principal: found.principal, owner: found.owner, via, origin: Origin::Api }))
     }
 }
 
