@@ -1,23 +1,25 @@
 //! The HTTP API, typed: what the command line and the server's own tests speak.
 
-use crate::ClientError;
+use crate::{ClientError, again::Again};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt};
 use makima_model::{
-    Chat, ChatConversationId, ContractId, DaemonId, KeyId, OperationId, Phase, SnapshotId, TaskId, Timestamp,
+    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, OperationId, Phase, SnapshotId,
+    TaskId, Timestamp,
 };
 use makima_wire::{
     API, AnswerQuestion, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
     ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation,
     CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
-    CreatedKey, DaemonList, Deletion, ErrorBody, Health, Key, KeyList, List, ListContracts, ListOperations,
-    ListTasks, Me, Operation, OperationList, ReassignTask, RenameChatConversation, RestoreSnapshot,
-    SayInChat, SendMessage, SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList, SnapshotState, Task,
-    TaskEventList, TaskList, UndoOperation,
+    CreatedKey, DaemonList, Deletion, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts,
+    ListOperations, ListTasks, Me, Operation, OperationList, ReassignTask, RenameChatConversation,
+    RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList,
+    SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
 };
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use serde::{Serialize, de::DeserializeOwned};
+use reqwest::{Method, RequestBuilder, Response};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A server, and the key to speak to it with.
 #[derive(Clone, Debug)]
@@ -26,6 +28,7 @@ pub struct Client {
     url: String,
     key: Option<String>,
     program: Option<String>,
+    clock: Clock,
 }
 
 impl Client {
@@ -36,7 +39,13 @@ impl Client {
             .connect_timeout(Duration::from_secs(10))
             .build()
             .map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
-        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), key, program: None })
+        Ok(Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+            key,
+            program: None,
+            clock: Clock::system(),
+        })
     }
 
     /// The same, saying to the server which program asks.
@@ -171,12 +180,7 @@ impl Client {
         id: TaskId,
         body: &CreateCheckpoint,
     ) -> Result<Making<Checkpoint>, ClientError> {
-        let request = self.request(Method::POST, &format!("/mesh/tasks/{id}/checkpoints")).json(body);
-        let response = self.exchange(request).await?;
-        if response.status() == StatusCode::ACCEPTED {
-            return Ok(Making::GoesOn(Box::new(self.body(response).await?)));
-        }
-        Ok(Making::Made(self.body(response).await?))
+        self.send(Method::POST, &format!("/mesh/tasks/{id}/checkpoints"), Some(body)).await
     }
 
     /// Has a task's conversation go on from a snapshot.
@@ -191,12 +195,12 @@ impl Client {
 
     /// Puts a task into the trash, or erases it.
     pub async fn delete_task(&self, id: TaskId, how: Deletion) -> Result<Operation, ClientError> {
-        self.read(self.request(Method::DELETE, &format!("/mesh/tasks/{id}")).query(&how)).await
+        self.once(self.request(Method::DELETE, &format!("/mesh/tasks/{id}")).query(&how)).await
     }
 
     /// Puts a contract and its tasks into the trash, or erases them.
     pub async fn delete_contract(&self, id: ContractId, how: Deletion) -> Result<Operation, ClientError> {
-        self.read(self.request(Method::DELETE, &format!("/contracts/{id}")).query(&how)).await
+        self.once(self.request(Method::DELETE, &format!("/contracts/{id}")).query(&how)).await
     }
 
     /// A page of operations.
@@ -340,19 +344,38 @@ impl Client {
         self.read(self.request(Method::GET, path).query(list).query(filters)).await
     }
 
-    /// Any request below the API's path.
+    /// Any request below the API's path. What changes something is sent again where its answer is lost, and is carried out once.
     pub async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
+        let changes = method != Method::GET;
         let request = self.request(method, path);
-        self.read(match body {
+        let request = match body {
             Some(body) => request.json(body),
             None => request,
-        })
-        .await
+        };
+        if changes { self.once(request).await } else { self.read(request).await }
+    }
+
+    /// Sends a request under a key of its own until it is answered.
+    async fn once<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let key: AttemptId = self.clock.new_id();
+        let request = request.header(IDEMPOTENCY_KEY, key.to_string());
+        let mut again = Again::new(Instant::now());
+        loop {
+            // Bodies are held whole: there is always a copy.
+            let Some(copy) = request.try_clone() else { return self.read(request).await };
+            match self.read(copy).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => match again.after(&error, Instant::now()) {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(error),
+                },
+            }
+        }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -402,7 +425,8 @@ impl Client {
 }
 
 /// Something that was asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
 pub enum Making<T> {
     /// It is made.
     Made(T),

@@ -6,6 +6,7 @@ use crate::{
     commands::Commands,
     connection::{Connection, Link},
     folders::Folders,
+    room::Room,
     runs::Runs,
     workshop::Workshop,
     worktrees::Worktrees,
@@ -51,10 +52,12 @@ impl Daemon {
             agents: Agents::find(&config).await,
             server: DaemonClient::new(&config.server_url, &config.api_key)?,
             news: Notify::new(),
+            room: Room::new(config.max_journal_bytes),
             folders,
             config,
             deltas,
         });
+        workshop.worktrees.clear_locks()?;
         let runs = Arc::new(Runs::resume(&workshop).await?);
         let commands = Commands::resume(&workshop, &runs).await?;
         let (link, seen) = watch::channel(Link::Down);

@@ -15,8 +15,10 @@ mod folders;
 pub mod host;
 mod journal;
 mod process;
+mod room;
 mod runs;
 mod socket;
+pub mod verify;
 mod workshop;
 mod worktrees;
 

@@ -1,6 +1,8 @@
 //! What all runs of a daemon share.
 
-use crate::{DaemonConfig, agents::Agents, folders::Folders, socket::Piece, worktrees::Worktrees};
+use crate::{
+    DaemonConfig, agents::Agents, folders::Folders, room::Room, socket::Piece, worktrees::Worktrees,
+};
 use makima_client::daemon::DaemonClient;
 use makima_model::RunId;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ pub(crate) struct Workshop {
     pub(crate) folders: Arc<Folders>,
     pub(crate) worktrees: Worktrees,
     pub(crate) agents: Agents,
+    /// How much of journals may wait for the server.
+    pub(crate) room: Room,
     pub(crate) server: DaemonClient,
     /// Rung when there is something new for the server.
     pub(crate) news: Notify,

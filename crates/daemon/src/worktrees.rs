@@ -15,6 +15,7 @@ mod warm;
 pub(crate) use checkpoint::ByHand;
 pub use copied::CopyError;
 pub(crate) use finish::kept_changing;
+pub(crate) use task_file::TaskFile;
 
 use crate::{CheckpointRules, DaemonError, folders::Folders};
 use makima_git::{BareClone, BranchName, Git, Person, Published as Taken, ScanRules, Source};
@@ -24,7 +25,6 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use task_file::TaskFile;
 use tokio::sync::OwnedMutexGuard;
 
 /// The worktrees of all tasks that have run here.
@@ -43,6 +43,15 @@ impl Worktrees {
     pub fn new(git: Git, folders: Arc<Folders>, clock: Clock, rules: &CheckpointRules) -> Self {
         let rules = ScanRules { max_untracked_bytes: rules.max_file_bytes, include: rules.include.clone() };
         Self { git, folders, clock, rules, busy: Mutex::default(), users: Mutex::default() }
+    }
+
+    /// Removes what gits of an earlier daemon left locked that were killed with it. To be called before anything else.
+    pub(crate) fn clear_locks(&self) -> Result<(), DaemonError> {
+        for folder in self.folders.clones()? {
+            let cleared = BareClone::open(&self.git, &folder).clear_locks();
+            cleared.map_err(|source| DaemonError::write(&folder, source))?;
+        }
+        Ok(())
     }
 
     /// The git that is used.

@@ -1,6 +1,6 @@
 //! Who asks: the one place where a secret becomes a (principal, owner).
 
-use crate::{App, error::ApiError};
+use crate::{App, error::ApiError, once::Attempt};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
@@ -19,6 +19,8 @@ pub struct Caller {
     pub via: Via,
     /// Where they ask.
     pub origin: Origin,
+    /// Of a request that is carried out once: the attempt.
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// What opened the door.

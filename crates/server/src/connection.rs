@@ -105,10 +105,8 @@ async fn greet(
         return Err(Ending::Refused("the first frame must be a hello".to_owned()));
     };
     check(&hello)?;
-    // Before commands are queued again: the connection before must not claim them.
-    let voice = app.connections().take(caller.owner, hello.daemon).await;
-    let known = match app.hear_hello(caller, &hello).await? {
-        Hearing::Taken(known) => known,
+    let (known, connection) = match app.hear_hello(caller, &hello).await? {
+        Hearing::Taken { known, connection } => (known, connection),
         Hearing::AnothersDaemon => {
             return Err(Ending::Refused(
                 "this daemon belongs to another owner: use a data directory of its own for each owner"
@@ -116,6 +114,7 @@ async fn greet(
             ));
         }
     };
+    let voice = app.connections().take(caller.owner, hello.daemon, connection);
     let heartbeat_seconds = app.settings().heartbeat.as_secs();
     let _ = out.send(ToDaemon::Welcome { heartbeat_seconds, runs: known }).await;
     tracing::info!(daemon = %hello.daemon, name = hello.name, "daemon connected");
@@ -176,10 +175,11 @@ async fn attend(
                     Err(ending) => return ending,
                     Ok(FromDaemon::Hello(_)) => return Ending::Refused("it said hello twice".to_owned()),
                     Ok(FromDaemon::Heartbeat) => {
-                        if let Err(error) = app.hear_heartbeat(owner, daemon).await {
-                            return error.into();
+                        match app.hear_heartbeat(owner, daemon, voice.number).await {
+                            Ok(true) => continue,
+                            Ok(false) => return Ending::Replaced,
+                            Err(error) => return error.into(),
                         }
-                        continue;
                     }
                     Ok(FromDaemon::Delta { run, after, message, kind, text }) => {
                         if !app.is_listened_to() {
@@ -220,11 +220,8 @@ async fn send_commands(
     voice: &Voice,
     out: &mpsc::Sender<ToDaemon>,
 ) -> Result<(), Ending> {
-    let _claiming = voice.claiming.lock().await;
-    if voice.lost.is_cancelled() {
-        return Err(Ending::Replaced);
-    }
-    for (id, mut command) in app.claim_commands(owner, daemon).await? {
+    let claimed = app.claim_commands(owner, daemon, voice.number).await?;
+    for (id, mut command) in claimed.ok_or(Ending::Replaced)? {
         if let Command::StartRun(start) = &mut command {
             let key = app.create_tool_key(owner, start.run).await.map_err(Ending::Key)?;
             start.tool_key = Some(Secret(key));

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -21,13 +21,15 @@ pub struct ApiError {
     message: String,
     details: Option<Value>,
     retry_after: Option<u64>,
+    /// The tag of what is there.
+    etag: Option<HeaderValue>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     /// An error of the caller's, told as it is.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None, retry_after: None, source: None }
+        Self { code, message: message.into(), details: None, retry_after: None, etag: None, source: None }
     }
 
     /// 404, the same whether it isn't there or is another owner's.
@@ -61,6 +63,11 @@ impl ApiError {
         Self { details: Some(details), ..self }
     }
 
+    /// The same, with the tag of what is there.
+    pub(crate) fn tagged(self, etag: Option<HeaderValue>) -> Self {
+        Self { etag, ..self }
+    }
+
     /// What went wrong.
     pub fn code(&self) -> Code {
         self.code
@@ -83,7 +90,9 @@ impl ApiError {
             | Code::OperationInProgress
             | Code::NewerChanges
             | Code::DaemonOffline
+            | Code::RequestInProgress
             | Code::WorktreeChanging => StatusCode::CONFLICT,
+            Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -110,10 +119,14 @@ impl Error for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(source: StoreError) -> Self {
-        let (code, message) = if matches!(source, StoreError::Unavailable { .. }) {
-            (Code::DbUnavailable, "the database can't be reached; try again in a moment")
-        } else {
-            (Code::DbError, "the database refused; the server's log has the reason under this request id")
+        let (code, message) = match source {
+            StoreError::Unavailable { .. } => {
+                (Code::DbUnavailable, "the database can't be reached; try again in a moment")
+            }
+            StoreError::LiveRun => (Code::AlreadyRunning, "the task has a live run"),
+            _ => {
+                (Code::DbError, "the database refused; the server's log has the reason under this request id")
+            }
         };
         Self { source: Some(Arc::new(source)), ..Self::new(code, message) }
     }
@@ -123,6 +136,9 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         // The body needs the request's id, which only the outermost layer knows: see `answer_errors`.
         let mut response = self.status().into_response();
+        if let Some(etag) = &self.etag {
+            response.headers_mut().insert(header::ETAG, etag.clone());
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -170,7 +186,7 @@ pub(crate) async fn answer_errors(clock: Clock, request: Request, next: Next) ->
         let headers = std::mem::take(response.headers_mut());
         response = (status, Json(body)).into_response();
         for (name, value) in
-            headers.iter().filter(|(name, _)| *name == "allow" || *name == "www-authenticate")
+            headers.iter().filter(|(name, _)| ["allow", "etag", "www-authenticate"].contains(&name.as_str()))
         {
             response.headers_mut().insert(name.clone(), value.clone());
         }

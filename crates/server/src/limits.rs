@@ -86,6 +86,7 @@ mod tests {
             owner: ids.new_id(),
             via: Via::Tool { key: ids.new_id(), task: ids.new_id(), contract: None },
             origin: makima_model::Origin::Agent,
+            attempt: None,
         };
         let (wild, calm) = (agent(), agent());
         let refused = (0..100_000).find_map(|_| limits.of_caller(wild).err()).expect("a limit");

@@ -2,7 +2,7 @@
 
 use crate::{
     StoreError, Tx,
-    columns::{At, Cells, Entity, one, text},
+    columns::{At, Cells, Entity, all, one, text},
     db::{affected, on},
     error::Act,
     statements::statements,
@@ -21,6 +21,7 @@ statements! {
     ERASED = "SELECT hash FROM erased_blobs ORDER BY erased_at, hash LIMIT 100";
     IS_KEPT = "SELECT EXISTS (SELECT 1 FROM blobs WHERE hash = $1)";
     SWEPT = "DELETE FROM erased_blobs WHERE hash = $1";
+    WITH_PREFIX = "SELECT hash, bytes FROM blobs WHERE hash LIKE $1 || '%' ORDER BY hash";
     GET = "SELECT hash, bytes FROM blobs WHERE owner_id = $1 AND hash = $2";
 }
 
@@ -58,4 +59,10 @@ pub async fn is_kept(tx: &mut Tx, hash: &str) -> Result<bool, StoreError> {
 pub async fn swept(tx: &mut Tx, hash: &str) -> Result<(), StoreError> {
     on!(tx, |c| sqlx::query(SWEPT).bind(hash).execute(c).await.map(affected)).act("forget a blob")?;
     Ok(())
+}
+
+/// The blobs whose hashes begin so, once for each owner who has one: any owner.
+pub async fn with_prefix(tx: &mut Tx, prefix: &str) -> Result<Vec<BlobRef>, StoreError> {
+    let rows = on!(tx, |c| sqlx::query_as(WITH_PREFIX).bind(text(prefix)).fetch_all(c).await);
+    Ok(all(rows.act("list blobs")?))
 }

@@ -57,7 +57,7 @@ statements! {
         ORDER BY created_at, id";
     CUT_MESSAGES = "DELETE FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3";
     CUT_RECORDS = "DELETE FROM native_entries WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3";
-    GIVE_MESSAGES = "UPDATE conversation_messages SET task_id = $3 WHERE branch_id = $1 AND owner_id = $2";
+    GIVE_MESSAGES = "UPDATE conversation_messages SET task_id = $3, run_number = 0 WHERE branch_id = $1 AND owner_id = $2";
     GIVE_BRANCH = "UPDATE conversation_branches SET task_id = $3, head_seq = $4 WHERE id = $1 AND owner_id = $2";
     TOLD = "SELECT event_type, phase, contract_id, COUNT(*) AS events FROM history_events \
         WHERE task_id = $1 AND owner_id = $2 GROUP BY event_type, phase, contract_id";

@@ -24,6 +24,7 @@ pub mod counters;
 pub mod daemons;
 pub mod erase;
 pub mod events;
+pub mod idempotency;
 pub mod inbox;
 pub mod keys;
 pub mod native;
@@ -35,6 +36,7 @@ pub mod snapshots;
 pub mod tasks;
 pub mod trash;
 pub mod users;
+pub mod verify;
 
 pub use chats::{ChatConversation, ChatMessage};
 pub use checkpoints::Checkpoint;

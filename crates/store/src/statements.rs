@@ -134,6 +134,7 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::erase::statements(),
         crate::events::feed_statements(),
         crate::events::statements(),
+        crate::idempotency::statements(),
         crate::inbox::statements(),
         crate::keys::statements(),
         crate::native::reader_statements(),
@@ -147,6 +148,7 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::tasks::statements(),
         crate::trash::statements(),
         crate::users::statements(),
+        crate::verify::statements(),
     ];
     modules.iter().flatten().map(|statement| statement.text(engine)).collect()
 }

@@ -18,6 +18,8 @@ mod contracts;
 mod conversations;
 #[path = "suite/events.rs"]
 mod events;
+#[path = "suite/idempotency.rs"]
+mod idempotency;
 #[path = "suite/operations.rs"]
 mod operations;
 #[path = "suite/runs.rs"]

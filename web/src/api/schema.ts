@@ -39,7 +39,9 @@ export interface paths {
         head?: never;
         /**
          * Changes a contract's name, description or status.
-         * @description What is absent stays as it is. The timeline tells what was before.
+         * @description What is absent stays as it is. The timeline tells what was before. With `If-Match` (a tag that was answered as `ETag`, several,
+         *     or `*`) it is changed only if it still has that tag: 412 `PRECONDITION_FAILED` if not, with the tag that it has. A tag stands
+         *     for what can be changed of a contract, its phase included, and not for what its tasks come to.
          */
         patch: operations["change_contract"];
         trace?: never;
@@ -808,7 +810,7 @@ export interface components {
          * @description What went wrong, as one word that a client can act on.
          * @enum {string}
          */
-        Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "DAEMON_OFFLINE" | "TOO_LARGE" | "UNKNOWN_HOST" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "RATE_LIMITED" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
+        Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "DAEMON_OFFLINE" | "REQUEST_IN_PROGRESS" | "PRECONDITION_FAILED" | "TOO_LARGE" | "UNKNOWN_HOST" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "RATE_LIMITED" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
         /** @description A commit's name: all of it, or 7 digits or more. */
         CommitSha: string;
         /** @description A goal with a repository and a phase. */
@@ -1609,7 +1611,10 @@ export interface operations {
     create_contract: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1639,6 +1644,8 @@ export interface operations {
             };
             201: {
                 headers: {
+                    /** @description The tag of the contract */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1678,6 +1685,8 @@ export interface operations {
             };
             200: {
                 headers: {
+                    /** @description The tag of the contract */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1689,7 +1698,12 @@ export interface operations {
     change_contract: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+                /** @description The tags that it may have */
+                "If-Match"?: string;
+            };
             path: {
                 id: components["schemas"]["ContractId"];
             };
@@ -1721,6 +1735,8 @@ export interface operations {
             };
             200: {
                 headers: {
+                    /** @description The tag of the contract */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1778,7 +1794,10 @@ export interface operations {
     say_in_contract_chat: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["ContractId"];
             };
@@ -1867,7 +1886,10 @@ export interface operations {
     create_contract_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["ContractId"];
             };
@@ -1910,7 +1932,10 @@ export interface operations {
     rename_contract_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 cid: components["schemas"]["ChatConversationId"];
                 id: components["schemas"]["ContractId"];
@@ -1954,7 +1979,10 @@ export interface operations {
     activate_contract_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 cid: components["schemas"]["ChatConversationId"];
                 id: components["schemas"]["ContractId"];
@@ -1994,7 +2022,10 @@ export interface operations {
     set_phase: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["ContractId"];
             };
@@ -2026,6 +2057,8 @@ export interface operations {
             };
             200: {
                 headers: {
+                    /** @description The tag of the contract */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2044,7 +2077,7 @@ export interface operations {
             };
             header?: {
                 /** @description The last number that was seen */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2119,7 +2152,10 @@ export interface operations {
     create_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2160,7 +2196,10 @@ export interface operations {
     revoke_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["KeyId"];
             };
@@ -2280,7 +2319,10 @@ export interface operations {
     say_in_mesh_chat: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2365,7 +2407,10 @@ export interface operations {
     create_mesh_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2406,7 +2451,10 @@ export interface operations {
     rename_mesh_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 cid: components["schemas"]["ChatConversationId"];
             };
@@ -2449,7 +2497,10 @@ export interface operations {
     activate_mesh_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 cid: components["schemas"]["ChatConversationId"];
             };
@@ -2579,7 +2630,10 @@ export interface operations {
     create_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2659,7 +2713,10 @@ export interface operations {
     answer_question: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -2702,7 +2759,10 @@ export interface operations {
     cancel_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -2787,7 +2847,10 @@ export interface operations {
     create_checkpoint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -2915,7 +2978,10 @@ export interface operations {
     send_message: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -3004,7 +3070,10 @@ export interface operations {
     reassign_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -3093,7 +3162,10 @@ export interface operations {
     create_snapshot: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -3176,7 +3248,10 @@ export interface operations {
     stop_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };

@@ -12,9 +12,12 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::net::{
-    UnixStream,
-    unix::{OwnedReadHalf, OwnedWriteHalf},
+use tokio::{
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
 };
 
 /// How long to wait before a host is called again that did not answer.
@@ -43,6 +46,10 @@ impl Driver {
     async fn talk(&mut self, stream: UnixStream) {
         let (from, mut to) = stream.into_split();
         let mut ear = Ear::new(from);
+        let until = *self.room.borrow_and_update();
+        if !say(&mut to, &ToHost::Room { until }).await {
+            return;
+        }
         // What an earlier talk left without an answer is said again: a host does nothing twice.
         let said: Vec<ToHost> = self.pending.iter().map(|(order, _)| words(order)).collect();
         for what in said {
@@ -65,6 +72,7 @@ impl Driver {
                 }
                 None => false,
             },
+            until = next_room(&mut self.room) => say(to, &ToHost::Room { until }).await,
             Some((order, asked)) = self.orders.recv() => {
                 let what = words(&order);
                 self.accept(order, asked);
@@ -95,9 +103,22 @@ impl Driver {
         }
     }
 
+    /// Tells whoever reads the log: the server may be away, and learns of it later.
+    fn tell_of_waiting(&mut self, waits: bool) {
+        if self.is_waiting != waits {
+            self.is_waiting = waits;
+            let run = self.run.run;
+            match waits {
+                true => tracing::warn!(%run, "the agent is paused: what it said waits for the server"),
+                false => tracing::info!(%run, "the agent goes on: the server has what it said"),
+            }
+        }
+    }
+
     fn take(&mut self, heard: FromHost) {
         match heard {
             FromHost::Durable { durable } => self.board.show(durable, false),
+            FromHost::Waits { waits } => self.tell_of_waiting(waits),
             FromHost::TurnEnded { turn } => {
                 if !self.turns.contains(&turn) {
                     self.turns.push_back(turn);
@@ -119,6 +140,15 @@ impl Driver {
                 self.settle(is_it, &outcome);
             }
         }
+    }
+}
+
+/// Waits until a run may be written up to somewhere else.
+async fn next_room(room: &mut watch::Receiver<u64>) -> u64 {
+    match room.changed().await {
+        Ok(()) => *room.borrow_and_update(),
+        // Nobody shares it out any more: what was told last stands.
+        Err(_) => std::future::pending().await,
     }
 }
 

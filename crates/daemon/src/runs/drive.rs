@@ -3,7 +3,7 @@
 use super::{Order, Orders, Outcome, Progress, Run};
 use crate::{DaemonError, error::told, host, journal::Durable, workshop::Workshop};
 use futures::future::{BoxFuture, join_all};
-use makima_model::{Record, RunEnd, RunOutcome, StopReason};
+use makima_model::{Record, RunEnd, RunId, RunOutcome, StopReason};
 use makima_wire::frame::StartRun;
 use std::{
     collections::VecDeque,
@@ -36,6 +36,10 @@ pub(super) struct Driver {
     /// Turns that have ended and wait for their checkpoint; that of the first is being made.
     pub(super) turns: VecDeque<u32>,
     pub(super) keeping: Option<BoxFuture<'static, Vec<Record>>>,
+    /// Up to where the host may read its agent.
+    pub(super) room: watch::Receiver<u64>,
+    /// Whether the agent waits because of it.
+    pub(super) is_waiting: bool,
     /// Earlier runs of the task: it has one agent at a time.
     pub(super) earlier: Vec<Arc<Run>>,
 }
@@ -44,6 +48,7 @@ pub(super) struct Driver {
 #[derive(Clone)]
 pub(super) struct Board {
     pub(super) workshop: Arc<Workshop>,
+    run: RunId,
     progress: watch::Sender<Progress>,
 }
 
@@ -51,6 +56,7 @@ impl Board {
     /// Lets the journal be told up to here.
     pub(super) fn show(&self, durable: Durable, has_ended: bool) {
         self.progress.send_replace(Progress { durable, has_ended });
+        self.workshop.room.written(self.run, durable.end, has_ended);
         self.workshop.news.notify_one();
     }
 
@@ -63,6 +69,8 @@ impl Board {
 pub(super) enum NotBegun {
     /// There is one already: an earlier daemon went while it started it.
     Hosted,
+    /// It was killed before it could be talked to.
+    Killed,
     /// The run has come to its end.
     Over(RunEnd),
 }
@@ -72,10 +80,11 @@ impl Driver {
         workshop: Arc<Workshop>,
         run: &Arc<Run>,
         orders: Orders,
+        room: watch::Receiver<u64>,
         earlier: Vec<Arc<Run>>,
     ) -> Self {
         Self {
-            board: Board { workshop, progress: run.progress.clone() },
+            board: Board { run: run.spec.run, workshop, progress: run.progress.clone() },
             run: Arc::clone(&run.spec),
             folder: run.folder.clone(),
             orders,
@@ -83,6 +92,8 @@ impl Driver {
             late_at: None,
             turns: VecDeque::new(),
             keeping: None,
+            room,
+            is_waiting: false,
             earlier,
         }
     }
@@ -125,6 +136,7 @@ impl Driver {
                     return None;
                 }
                 Err(NotBegun::Over(end)) => return Some(end),
+                Err(NotBegun::Killed) => return None,
                 Err(NotBegun::Hosted) => tokio::time::sleep(SETTING_UP).await,
             }
         }

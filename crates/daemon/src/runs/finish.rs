@@ -1,9 +1,15 @@
 //! What is done when nothing of a run's agent is left: the last checkpoint, the last commit, the last entry.
 
 use super::{drive::Driver, pen::Pen};
-use crate::{DaemonError, error::told, host, journal::Standing, process};
-use makima_model::{Record, RunEnd, RunOutcome};
-use std::time::Duration;
+use crate::{
+    DaemonError, disk,
+    error::told,
+    host::{self, Reached},
+    journal::{Durable, JournalReader, Standing},
+    process,
+};
+use makima_model::{Entry, Message, Record, RunEnd, RunOutcome, Timestamp};
+use std::{path::Path, time::Duration};
 
 /// How long to wait before something is tried again that has to be done.
 const NEXT_TRY: Duration = Duration::from_secs(1);
@@ -33,14 +39,28 @@ impl Driver {
         if standing.has_ended {
             return Ok(());
         }
-        let end = match end {
-            Some(end) => end.clone(),
-            None => host::left_by(&self.folder)?.unwrap_or_else(lost),
+        let told = match end {
+            Some(end) => Some(end.clone()),
+            None => host::left_by(&self.folder)?,
+        };
+        let (cut, end) = match told {
+            Some(end) => (None, end),
+            None => self.lost(standing.durable).await?,
         };
         let mut records = self.rest(&standing, &end).await;
+        records.extend(cut.map(|message| Record::Message { message }));
         records.push(Record::Ended(end));
         self.board.show(pen.write(records).await?, true);
         Ok(())
+    }
+
+    /// How a run ends whose host came to no end of its own, and the message that was cut off with it.
+    async fn lost(&mut self, durable: Durable) -> Result<(Option<Message>, RunEnd), DaemonError> {
+        let (folder, at) = (self.folder.clone(), self.board.workshop.config.clock.now());
+        let (cut, reached) = disk::off_thread(move || left(&folder, durable, at)).await?;
+        let reason =
+            format!("the process that hosted the agent was killed, and the agent with it ({reached})");
+        Ok((cut, RunEnd { outcome: RunOutcome::Interrupted, reason: Some(reason), failure: None }))
     }
 
     /// What is still to be done with the worktree.
@@ -57,8 +77,24 @@ impl Driver {
     }
 }
 
-/// How a run ends whose host came to no end of its own.
-fn lost() -> RunEnd {
-    let reason = "the process that hosted the agent was killed, and the agent with it".to_owned();
-    RunEnd { outcome: RunOutcome::Interrupted, reason: Some(reason), failure: None }
+/// What a host that was killed left: the message that was being streamed, if it is in the journal no other way, and how far
+/// the run had come.
+fn left(folder: &Path, durable: Durable, at: Timestamp) -> Result<(Option<Message>, Reached), DaemonError> {
+    let mut cut = host::streamed_in(folder, at)?;
+    let mut reached = Reached::default();
+    if durable.n > 0 {
+        let mut journal = JournalReader::after(folder, 0, durable)?;
+        while let Some(line) = journal.read(durable)? {
+            // An entry that a newer version wrote says nothing here.
+            let Ok(Entry { record, .. }) = serde_json::from_str(&line.text) else { continue };
+            reached.note(&record);
+            if let Record::Message { message } = &record {
+                cut = cut.filter(|cut| cut.id != message.id);
+            }
+        }
+    }
+    if let Some(message) = &cut {
+        reached.note(&Record::Message { message: message.clone() });
+    }
+    Ok((cut, reached))
 }

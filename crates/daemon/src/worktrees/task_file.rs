@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct TaskFile {
+pub(crate) struct TaskFile {
     /// As the task names it.
-    pub(super) repository: String,
+    pub(crate) repository: String,
     pub(super) branch_name: String,
     pub(super) base_branch: String,
     /// `None`: the repository had no commit.
     pub(super) base_commit: Option<String>,
     /// The newest checkpoint that was made here.
-    pub(super) made: Option<Made>,
+    pub(crate) made: Option<Made>,
     /// That checkpoint was put away: the next one follows this instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) instead: Option<Instead>,
@@ -34,8 +34,8 @@ pub(super) struct Instead {
 
 /// A checkpoint, and what it was made for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Made {
-    pub(super) checkpoint: CheckpointMade,
+pub(crate) struct Made {
+    pub(crate) checkpoint: CheckpointMade,
     /// Of one that was made after a turn: the run.
     pub(super) run: Option<RunId>,
 }

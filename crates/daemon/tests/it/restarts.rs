@@ -106,6 +106,34 @@ async fn a_run_that_ended_without_its_daemon_has_its_end_told_by_the_next_one() 
     daemon.stop().await;
 }
 
+/// Fault: daemon and git are killed
+/// Moment: while git writes the ref of a checkpoint
+/// Outcome: the next daemon makes the checkpoint; the lock that git left stops none
+#[tokio::test]
+async fn a_lock_that_a_killed_git_left_stops_no_checkpoint() {
+    let lab = Lab::new(json!({"GO": [
+        {"content": [text("works"), write("a.txt", "a")]},
+        {"content": [text("Done.")], "wait_for_file": "{{LAB}}/go"},
+    ]}))
+    .await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.said(&run, "works").await;
+    daemon.detach().await;
+    let mut clones = std::fs::read_dir(lab.data().join("repositories")).unwrap();
+    let clone = clones.find_map(|entry| Some(entry.unwrap().path()).filter(|path| path.is_dir())).unwrap();
+    let refs = clone.join(format!("refs/makima/tasks/{}/checkpoints", run.task));
+    std::fs::create_dir_all(&refs).unwrap();
+    std::fs::write(refs.join("1.lock"), "").unwrap();
+    let daemon = lab.daemon().await;
+    lab.open("go");
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    assert!(lab.story(&run).contains(&"checkpoint 1".to_owned()), "{:?}", lab.story(&run));
+    lab.verify();
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn a_run_that_was_only_accepted_is_begun_by_the_next_daemon() {
     let lab = Lab::new(json!({"GO": [{"content": [text("Done.")]}]})).await;

@@ -40,6 +40,8 @@ pub struct Kept {
     pub refusal: Option<String>,
     /// Runs that are not known any more.
     pub unknown: BTreeSet<RunId>,
+    /// Whether an entry may come a second time: where an old connection is open beside a new one.
+    pub may_double: bool,
     /// What must not happen, and did.
     pub violations: Vec<String>,
 }
@@ -152,6 +154,10 @@ impl Kept {
         self.entries.get(&run).into_iter().flatten().map(|entry| entry.record.clone()).collect()
     }
 
+    fn has(&self, run: RunId, entry: &Entry) -> bool {
+        self.entries.get(&run).is_some_and(|entries| entries.get(entry.n as usize - 1) == Some(entry))
+    }
+
     fn last(&self, run: RunId) -> u64 {
         self.entries.get(&run).map_or(0, |entries| entries.len() as u64)
     }
@@ -162,6 +168,9 @@ impl Kept {
             FromDaemon::Heartbeat => {}
             FromDaemon::Entries { run, entries } => {
                 for entry in entries {
+                    if self.may_double && self.has(run, &entry) {
+                        continue;
+                    }
                     if entry.n != self.last(run) + 1 {
                         self.violations.push(format!("{run}: {} after {}", entry.n, self.last(run)));
                         continue;

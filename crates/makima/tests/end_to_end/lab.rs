@@ -206,6 +206,22 @@ impl Lab {
         })
     }
 
+    /// Whether everything that is kept agrees with everything else: the last word of a test that breaks something.
+    pub(crate) fn verify(&self) {
+        let mut command = self.makima(&["doctor", "--verify", "--json"]);
+        if let Some(url) = &self.database {
+            command.args(["--database-url", url]);
+        }
+        let looked = finish(start(&mut command));
+        assert_eq!(
+            looked.code,
+            Some(0),
+            "what is kept doesn't agree: {:#}\n{}",
+            looked.json(),
+            looked.stderr
+        );
+    }
+
     /// What `makima up` said on standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("up.log")).unwrap_or_default()

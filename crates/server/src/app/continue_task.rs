@@ -70,7 +70,7 @@ impl App {
         name: &str,
     ) -> Result<(String, Option<String>), ApiError> {
         let message = format!("Before {name:?} goes on from here");
-        let why = match self.make_checkpoint_in_turn(by, source.id, &message).await {
+        let why = match self.make_checkpoint_in_turn(by.aside(), source.id, &message).await {
             Ok(Making::Made(checkpoint)) => return Ok((checkpoint.made.commit_sha, None)),
             Ok(Making::GoesOn(_)) => "its daemon did not answer in time".to_owned(),
             Err(error) if error.code() == Code::NoDaemon => error.message().to_owned(),

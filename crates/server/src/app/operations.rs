@@ -106,12 +106,14 @@ impl App {
             finished_at: None,
         };
         match operations::insert(tx, &operation).await {
-            Ok(()) => Ok(operation),
+            Ok(()) => {}
             Err(StoreError::OperationOpen) => {
-                Err(in_progress("an operation was begun on it at the same moment".to_owned()))
+                return Err(in_progress("an operation was begun on it at the same moment".to_owned()));
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        self.note(tx, by, operation.id).await?;
+        Ok(operation)
     }
 
     /// Commits what was prepared, and waits for its end, as long as a request may wait. 409 if it could not be done.
@@ -119,7 +121,12 @@ impl App {
         self.failpoints().at("operation.begun").await;
         tx.commit().await?;
         self.failpoints().at("operation.prepared").await;
-        let operation = self.finished_operation(operation.owner, operation.id, until).await?;
+        self.come_to(operation.owner, operation.id, until).await
+    }
+
+    /// What an operation has come to, as long as a request may wait for it. 409 if it could not be done.
+    async fn come_to(&self, owner: OwnerId, id: OperationId, until: Instant) -> Result<Operation, ApiError> {
+        let operation = self.finished_operation(owner, id, until).await?;
         // What waited for it may start now.
         self.place_soon(operation.owner);
         match (operation.state, &operation.error) {

@@ -91,6 +91,14 @@ pub(super) async fn existing(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<
     }
 }
 
+/// The task, which nobody else changes until the end of the transaction, or 404.
+pub(super) async fn locked(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Task, ApiError> {
+    match tasks::lock(tx, owner, id).await? {
+        Some(task) => Ok(task),
+        None => Err(no_task(tx, owner, id).await?),
+    }
+}
+
 async fn view(tx: &mut Tx, task: Task) -> Result<TaskView, StoreError> {
     // Only a waiting task has a question, and most lists have none.
     let question = match task.status {

@@ -10,12 +10,15 @@ mod continued;
 mod contracts;
 mod conversations;
 mod feed;
+mod idempotency;
 mod operations;
+mod preconditions;
 mod refusals;
 mod replicas;
 mod runs;
 mod snapshots;
 mod tasks;
+mod together;
 
 /// One test a scenario and engine.
 macro_rules! on_both {

@@ -192,18 +192,31 @@ on_both_engines! {
         assert_eq!(silent().await, []);
         an_hour_passes(&lab).await;
         let mut tx = lab.begin().await;
-        assert!(daemons::beat(&mut tx, owner, beating).await.unwrap());
-        assert!(!daemons::beat(&mut tx, owner, gone).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, beating, 1).await.unwrap());
+        assert!(!daemons::beat(&mut tx, owner, gone, 1).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(silent().await, [(other, gone)]);
 
         let mut tx = lab.begin().await;
         daemons::set_offline(&mut tx, other, gone).await.unwrap();
         daemons::set_offline(&mut tx, owner, beating).await.unwrap();
-        assert!(daemons::beat(&mut tx, owner, beating).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, beating, 1).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(silent().await, []);
         assert_eq!(get(&lab, owner, beating).await.status, DaemonStatus::Online);
+    }
+
+    async fn the_newest_connection_of_a_daemon_is_the_one_that_counts(lab: Lab) {
+        let (owner, other) = (lab.owner().await, lab.owner().await);
+        let id = lab.daemon(owner).await;
+        let mut tx = lab.begin().await;
+        assert!(daemons::hold(&mut tx, owner, id, 1).await.unwrap());
+        assert_eq!(daemons::upsert(&mut tx, owner, hello(id)).await.unwrap(), 2);
+        assert!(!daemons::hold(&mut tx, owner, id, 1).await.unwrap());
+        assert!(!daemons::beat(&mut tx, owner, id, 1).await.unwrap());
+        assert!(!daemons::hold(&mut tx, other, id, 2).await.unwrap());
+        assert!(daemons::hold(&mut tx, owner, id, 2).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, id, 2).await.unwrap());
     }
 
     async fn commands_are_claimed_once_oldest_first(lab: Lab) {

@@ -6,7 +6,9 @@ use crate::{
     caller::Caller,
     error::ApiError,
 };
-use makima_model::{CheckpointId, Circumstances, DaemonStatus, Operation, OperationKind, TaskId};
+use makima_model::{
+    CheckpointId, Circumstances, DaemonStatus, Operation, OperationId, OperationKind, OperationState, TaskId,
+};
 use makima_store::{
     CommandState, StoreError, Tx,
     checkpoints::{self, Checkpoint},
@@ -16,7 +18,7 @@ use makima_store::{
 };
 use makima_wire::{
     Code,
-    frame::{Command, CommandOutcome, CommandResult, LastCheckpoint},
+    frame::{Command, CommandOutcome, LastCheckpoint},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -42,6 +44,9 @@ impl App {
         message: Option<String>,
     ) -> Result<Making, ApiError> {
         let until = Instant::now() + self.settings().patience;
+        if let Some(operation) = by.has_done() {
+            return self.checkpoint_of(by, operation, until).await;
+        }
         let mut tx = self.db().begin().await?;
         let task = existing(&mut tx, by.owner, id).await?;
         let message = match message {
@@ -84,22 +89,32 @@ impl App {
             message,
             last: last.map(|last| LastCheckpoint::from(&last.made)),
         };
-        let command = self.queue_for(&mut tx, &operation, run.daemon, Some(run.id), &command).await?;
+        self.queue_for(&mut tx, &operation, run.daemon, Some(run.id), &command).await?;
         self.failpoints().at("operation.begun").await;
         tx.commit().await?;
         self.failpoints().at("operation.prepared").await;
+        self.checkpoint_of(by, operation.id, until).await
+    }
 
-        match self.finished(by.owner, command, until).await? {
-            Some(CommandOutcome::Done(CommandResult::Checkpoint(_))) => {
-                let mut tx = self.db().read().await?;
-                let made = checkpoints::even_put_away(&mut tx, by.owner, checkpoint).await?;
-                Ok(Making::Made(Box::new(made.ok_or_else(|| ApiError::not_found("checkpoint"))?)))
-            }
-            Some(CommandOutcome::Refused(refusal)) => Err(ApiError::new(refusal.code, refusal.message)),
-            Some(CommandOutcome::Done(_)) => {
-                Err(ApiError::new(Code::Internal, "the daemon answered something else than a checkpoint"))
-            }
-            None => Ok(Making::GoesOn(self.operation(by, operation.id).await?)),
+    /// The checkpoint that an operation is for, once it is made; with the daemon's own code where it refused.
+    async fn checkpoint_of(&self, by: Caller, id: OperationId, until: Instant) -> Result<Making, ApiError> {
+        let operation = self.finished_operation(by.owner, id, until).await?;
+        if operation.state == OperationState::Prepared {
+            return Ok(Making::GoesOn(operation));
+        }
+        let mut tx = self.db().read().await?;
+        let made = match operation.before.checkpoint_id.filter(|_| operation.state == OperationState::Done) {
+            Some(checkpoint) => checkpoints::even_put_away(&mut tx, by.owner, checkpoint).await?,
+            None => None,
+        };
+        if let Some(made) = made {
+            return Ok(Making::Made(Box::new(made)));
+        }
+        let told = commands::of_operation(&mut tx, by.owner, id).await?;
+        let told = told.into_iter().find_map(|command| command.error);
+        match told.as_deref().map(serde_json::from_str) {
+            Some(Ok(CommandOutcome::Refused(refusal))) => Err(ApiError::new(refusal.code, refusal.message)),
+            _ => Err(ApiError::new(Code::Conflict, operation.error.unwrap_or_default())),
         }
     }
 

@@ -26,6 +26,9 @@ impl App {
         how: Deletion,
     ) -> Result<Operation, ApiError> {
         let until = Instant::now() + self.settings().patience;
+        if let Some(operation) = by.has_done() {
+            return self.come_to(by.owner, operation, until).await;
+        }
         let mut tx = self.db().begin().await?;
         let is_there = existing(&mut tx, by.owner, id).await;
         let task = match (is_there, how.purge) {
@@ -62,6 +65,9 @@ impl App {
         how: Deletion,
     ) -> Result<Operation, ApiError> {
         let until = Instant::now() + self.settings().patience;
+        if let Some(operation) = by.has_done() {
+            return self.come_to(by.owner, operation, until).await;
+        }
         let mut tx = self.db().begin().await?;
         self.hold_contract(&mut tx, by.owner, Some(id)).await?;
         let is_deleted = trash::of_contract(&mut tx, by.owner, id).await?;

@@ -29,6 +29,9 @@ impl App {
         stop: bool,
     ) -> Result<Operation, ApiError> {
         let until = Instant::now() + self.settings().patience;
+        if let Some(operation) = by.has_done() {
+            return self.come_to(by.owner, operation, until).await;
+        }
         let mut tx = self.db().begin().await?;
         let task = existing(&mut tx, by.owner, id).await?;
         let found = snapshots::get(&mut tx, by.owner, snapshot).await?.filter(|found| found.task == id);

@@ -31,6 +31,9 @@ impl App {
         how: UndoOperation,
     ) -> Result<Operation, ApiError> {
         let until = Instant::now() + self.settings().patience;
+        if let Some(operation) = by.has_done() {
+            return self.come_to(by.owner, operation, until).await;
+        }
         let mut tx = self.db().begin().await?;
         let undone = operations::lock(&mut tx, by.owner, id).await?;
         let undone = undone.ok_or_else(|| ApiError::not_found("operation"))?;
