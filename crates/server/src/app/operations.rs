@@ -74,6 +74,12 @@ impl App {
         Ok(lists::listed_counted(operations::list(&mut tx, by.owner, &filter, seek, total).await?, mark))
     }
 
+    /// Begins the transaction that an operation is prepared in.
+    async fn begin_operation(&self) -> Result<Tx, StoreError> {
+        self.failpoints().at("operation.begun").await;
+        self.db().begin().await
+    }
+
     /// Writes an operation before anything of it is done. 409 where one is open already.
     async fn prepare(&self, tx: &mut Tx, by: Caller, intent: Intent) -> Result<Operation, ApiError> {
         let open = match (intent.task, intent.contract) {
@@ -118,7 +124,6 @@ impl App {
 
     /// Commits what was prepared, and waits for its end, as long as a request may wait. 409 if it could not be done.
     async fn carried_out(&self, tx: Tx, operation: Operation, until: Instant) -> Result<Operation, ApiError> {
-        self.failpoints().at("operation.begun").await;
         tx.commit().await?;
         self.failpoints().at("operation.prepared").await;
         self.come_to(operation.owner, operation.id, until).await

@@ -47,7 +47,7 @@ impl App {
         if let Some(operation) = by.has_done() {
             return self.checkpoint_of(by, operation, until).await;
         }
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin_operation().await?;
         let task = existing(&mut tx, by.owner, id).await?;
         let message = match message {
             Some(message) => {
@@ -90,7 +90,6 @@ impl App {
             last: last.map(|last| LastCheckpoint::from(&last.made)),
         };
         self.queue_for(&mut tx, &operation, run.daemon, Some(run.id), &command).await?;
-        self.failpoints().at("operation.begun").await;
         tx.commit().await?;
         self.failpoints().at("operation.prepared").await;
         self.checkpoint_of(by, operation.id, until).await

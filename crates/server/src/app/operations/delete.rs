@@ -29,7 +29,7 @@ impl App {
         if let Some(operation) = by.has_done() {
             return self.come_to(by.owner, operation, until).await;
         }
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin_operation().await?;
         let is_there = existing(&mut tx, by.owner, id).await;
         let task = match (is_there, how.purge) {
             (Ok(task), _) => task,
@@ -68,7 +68,7 @@ impl App {
         if let Some(operation) = by.has_done() {
             return self.come_to(by.owner, operation, until).await;
         }
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin_operation().await?;
         self.hold_contract(&mut tx, by.owner, Some(id)).await?;
         let is_deleted = trash::of_contract(&mut tx, by.owner, id).await?;
         if contracts::get(&mut tx, by.owner, id).await?.is_none() && (is_deleted.is_none() || !how.purge) {

@@ -32,7 +32,7 @@ impl App {
         if let Some(operation) = by.has_done() {
             return self.come_to(by.owner, operation, until).await;
         }
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin_operation().await?;
         let task = existing(&mut tx, by.owner, id).await?;
         let found = snapshots::get(&mut tx, by.owner, snapshot).await?.filter(|found| found.task == id);
         found.ok_or_else(|| ApiError::not_found("snapshot"))?;

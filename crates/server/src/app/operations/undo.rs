@@ -34,7 +34,7 @@ impl App {
         if let Some(operation) = by.has_done() {
             return self.come_to(by.owner, operation, until).await;
         }
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin_operation().await?;
         let undone = operations::lock(&mut tx, by.owner, id).await?;
         let undone = undone.ok_or_else(|| ApiError::not_found("operation"))?;
         let reversal = undone.reversal().map_err(not_undoable)?;
