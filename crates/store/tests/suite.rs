@@ -20,6 +20,8 @@ mod conversations;
 mod events;
 #[path = "suite/idempotency.rs"]
 mod idempotency;
+#[path = "suite/operations.rs"]
+mod operations;
 #[path = "suite/runs.rs"]
 mod runs;
 #[path = "suite/schema.rs"]

@@ -8,6 +8,7 @@ mod daemon;
 mod demo;
 mod kills;
 mod lab;
+mod operations;
 mod readme;
 mod restart;
 mod run;
