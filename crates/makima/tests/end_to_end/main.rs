@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod claude;
+mod cuts;
 mod daemon;
 mod demo;
 mod kills;
