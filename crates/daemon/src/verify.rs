@@ -161,7 +161,7 @@ fn unread(error: &DaemonError) -> String {
 fn tasks_in(root: &Path) -> Result<Vec<TaskId>, DaemonError> {
     let mut tasks = BTreeSet::new();
     for folder in ["tasks", "worktrees"] {
-        tasks.extend(names(&root.join(folder))?);
+        tasks.extend(names::<TaskId>(&root.join(folder))?);
     }
     for clone in fs::read_dir(root.join("repositories")).into_iter().flatten().flatten() {
         let path = clone.path();
