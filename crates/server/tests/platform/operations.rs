@@ -211,8 +211,8 @@ on_both! {
         let lab = Lab::new(engine).await;
         let mut daemon = lab.daemon().await;
         let (contract, tasks) = contract_with_tasks(&lab, &mut daemon, 3).await;
-        let loose = lab.client.create_task(&CreateTask { start: Some(false), plan: "loose".into(), repository: Some("/srv/x".into()), ..CreateTask::default() });
-        daemon.beside(loose).await.unwrap();
+        let loose = CreateTask { start: Some(false), plan: "loose".into(), repository: Some("/srv/x".into()), ..CreateTask::default() };
+        daemon.beside(lab.client.create_task(&loose)).await.unwrap();
         let first = lab.client.delete_task(tasks[0].id, TRASH).await.unwrap();
         let of_contract = ListTasks { contract_id: Some(OfContract::One(contract.id)), ..ListTasks::default() };
         assert_eq!(lab.client.tasks(&of_contract).await.unwrap().total_count, 2);
@@ -455,7 +455,7 @@ on_both! {
             }
         }
         assert_eq!(seen, made.iter().rev().copied().collect::<Vec<_>>());
-        let of = |list: ListOperations| async { lab.client.operations(&list).await.unwrap().total_count };
+        let of = async |list: ListOperations| { lab.client.operations(&list).await.unwrap().total_count };
         let base = ListOperations::default;
         assert_eq!(of(ListOperations { task_id: Some(one.id), ..base() }).await, 4);
         assert_eq!(of(ListOperations { kind: Words(vec![OperationKind::Undo]), ..base() }).await, 3);
