@@ -48,7 +48,8 @@ impl Daemon {
         let git = Git::find(Environment::pick(config.environment.clone())).await?;
         let (deltas, to_show) = mpsc::channel(DELTAS);
         let workshop = Arc::new(Workshop {
-            worktrees: Worktrees::new(git, Arc::clone(&folders), config.clock.clone(), &config.checkpoint),
+            worktrees: Worktrees::new(git, Arc::clone(&folders), config.clock.clone(), &config.checkpoint)
+                .with_failpoints(&config.failpoints),
             agents: Agents::find(&config).await,
             server: DaemonClient::new(&config.server_url, &config.api_key)?,
             news: Notify::new(),

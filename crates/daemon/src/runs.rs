@@ -162,6 +162,7 @@ impl Runs {
             at.parent().map_or(Ok(()), disk::sync_folder)
         })
         .await?;
+        self.workshop.config.failpoints.at("run.accepted").await;
         self.drive(spec, folder).await
     }
 

@@ -29,6 +29,11 @@ enum Last {
 }
 
 impl Reached {
+    /// Where a run stood whose journal was let go of up to here.
+    pub(crate) fn after_turn(turn: u32) -> Self {
+        Self { turn, ..Self::default() }
+    }
+
     /// Takes the next record.
     pub(crate) fn note(&mut self, record: &Record) {
         match record {
@@ -49,7 +54,7 @@ impl Reached {
             // Without an answer it is the agent that went.
             Record::Answered { answer: Some(_), .. } => self.asked = None,
             Record::TurnEnded(end) => {
-                *self = Self { turn: end.turn, ..Self::default() };
+                *self = Self::after_turn(end.turn);
             }
             _ => {}
         }

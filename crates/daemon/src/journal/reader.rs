@@ -1,7 +1,7 @@
 //! Reads a journal from any entry on, never past what is durable, and never all of it at once.
 
 use super::{
-    Durable, Head,
+    Durable, Head, Standing,
     segments::{self, Segment},
 };
 use crate::DaemonError;
@@ -48,21 +48,29 @@ impl JournalReader {
         else {
             return Ok(None);
         };
-        let mut reader = Self::open(folder, first)?;
+        let (mut reader, _) = Self::open(folder, first)?;
         reader.skip(n + 1 - first, durable)?;
         Ok(Some(reader))
     }
 
-    fn open(folder: &Path, first: u64) -> Result<Self, DaemonError> {
+    /// Begins with the first entry that is still there, and tells where the run stood before it; `None` where there is none.
+    pub(crate) fn oldest(folder: &Path, durable: Durable) -> Result<Option<(Self, Standing)>, DaemonError> {
+        match segments::list(folder)?.first() {
+            Some(first) if *first <= durable.n => Self::open(folder, *first).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn open(folder: &Path, first: u64) -> Result<(Self, Standing), DaemonError> {
         let path = segments::path(folder, first);
         let failed = |source| DaemonError::read(&path, source);
         let mut file = File::open(&path).map_err(failed)?;
         // One that entries are read of is whole: its beginning was durable before them.
         let begun = Segment::read(first, &path, &mut BufReader::new(&file))?;
-        let (segment, _) = begun.ok_or_else(|| failed(torn()))?;
+        let (segment, before) = begun.ok_or_else(|| failed(torn()))?;
         file.seek(SeekFrom::Start(segment.header)).map_err(failed)?;
         let file = BufReader::with_capacity(1 << 16, file.take(0));
-        Ok(Self { folder: folder.into(), path, file, end: segment.start, next: first })
+        Ok((Self { folder: folder.into(), path, file, end: segment.start, next: first }, before))
     }
 
     /// Where the next entry begins in the whole journal.
@@ -79,7 +87,7 @@ impl JournalReader {
         self.bound(durable);
         let mut read = self.file.read_until(b'\n', &mut bytes).map_err(|source| self.failed(source))?;
         if read == 0 {
-            *self = Self::open(&self.folder, self.next)?;
+            (*self, _) = Self::open(&self.folder, self.next)?;
             self.bound(durable);
             read = self.file.read_until(b'\n', &mut bytes).map_err(|source| self.failed(source))?;
         }

@@ -99,7 +99,12 @@ impl Driver {
     fn keep_next(&mut self) {
         if let (None, Some(turn)) = (&self.keeping, self.turns.front().copied()) {
             let (workshop, run) = (Arc::clone(&self.board.workshop), Arc::clone(&self.run));
-            self.keeping = Some(async move { workshop.worktrees.keep_turn(&run, turn).await }.boxed());
+            let keeping = async move {
+                let records = workshop.worktrees.keep_turn(&run, turn).await;
+                workshop.config.failpoints.at("turn.kept").await;
+                records
+            };
+            self.keeping = Some(keeping.boxed());
         }
     }
 

@@ -50,7 +50,10 @@ impl Driver {
         let mut records = self.rest(&standing, &end).await;
         records.extend(cut.map(|message| Record::Message { message }));
         records.push(Record::Ended(end));
-        self.board.show(pen.write(records).await?, true);
+        self.board.workshop.config.failpoints.at("run.over").await;
+        let durable = pen.write(records).await?;
+        self.board.workshop.config.failpoints.at("run.ended").await;
+        self.board.show(durable, true);
         Ok(())
     }
 
@@ -68,10 +71,10 @@ impl Driver {
         let worktrees = &self.board.workshop.worktrees;
         let mut records = Vec::new();
         for turn in standing.last_kept + 1..=standing.last_turn {
-            records.extend(worktrees.keep_turn(&self.run, turn).await);
+            records.extend(Box::pin(worktrees.keep_turn(&self.run, turn)).await);
         }
         if standing.is_prepared && end.outcome == RunOutcome::Completed && self.run.commit_on_finish {
-            records.extend(worktrees.commit_rest(&self.run).await);
+            records.extend(Box::pin(worktrees.commit_rest(&self.run)).await);
         }
         records
     }
@@ -82,8 +85,8 @@ impl Driver {
 fn left(folder: &Path, durable: Durable, at: Timestamp) -> Result<(Option<Message>, Reached), DaemonError> {
     let mut cut = host::streamed_in(folder, at)?;
     let mut reached = Reached::default();
-    if durable.n > 0 {
-        let mut journal = JournalReader::after(folder, 0, durable)?;
+    if let Some((mut journal, before)) = JournalReader::oldest(folder, durable)? {
+        reached = Reached::after_turn(before.last_turn);
         while let Some(line) = journal.read(durable)? {
             // An entry that a newer version wrote says nothing here.
             let Ok(Entry { record, .. }) = serde_json::from_str(&line.text) else { continue };

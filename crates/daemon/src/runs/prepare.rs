@@ -67,7 +67,10 @@ impl Driver {
             }
         }
         // From here on it isn't given up half-way: what was started has to be stopped in order.
-        match launch::host(&self.folder, &self.board.workshop.config.program).await {
+        self.board.workshop.config.failpoints.at("run.laid_out").await;
+        let launched = launch::host(&self.folder, &self.board.workshop.config.program).await;
+        self.board.workshop.config.failpoints.at("run.hosted").await;
+        match launched {
             Ok(host) => Ok(host),
             Err(_) if self.is_hosted().await => Err(NotBegun::Hosted),
             Err(DaemonError::HostKilled) => Err(NotBegun::Killed),
@@ -92,6 +95,7 @@ async fn prepare(board: &Board, run: &StartRun, folder: &Path) -> Result<(), Dae
     if !standing.is_prepared {
         board.show(pen.write(prepared).await?, false);
     }
+    workshop.config.failpoints.at("run.prepared").await;
     let resume = match &run.resume {
         Some(resume) => Some(fetch_session(workshop, run, resume, agent, folder, &worktree).await?),
         None => None,

@@ -38,9 +38,11 @@ impl Worktrees {
                 base_branch: base.branch.clone(),
                 base_commit: base_commit.clone(),
                 made: None,
+                making: None,
                 instead: None,
                 committed: None,
                 published: None,
+                published_at: None,
             };
             file.write(&self.folders, run.task).await?;
         }

@@ -1,5 +1,6 @@
 //! What is known of a task's worktree.
 
+use super::ByHand;
 use crate::{DaemonError, disk, folders::Folders};
 use makima_model::{CheckpointId, CheckpointMade, Published, RunId, TaskId};
 use makima_wire::frame::LastCheckpoint;
@@ -16,6 +17,9 @@ pub(crate) struct TaskFile {
     pub(super) base_commit: Option<String>,
     /// The newest checkpoint that was made here.
     pub(crate) made: Option<Made>,
+    /// The checkpoint by hand that is being made: a daemon that died may have left a ref of it.
+    #[serde(default)]
+    pub(super) making: Option<ByHand>,
     /// That checkpoint was put away: the next one follows this instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) instead: Option<Instead>,
@@ -23,6 +27,9 @@ pub(crate) struct TaskFile {
     pub(super) committed: Option<String>,
     /// What last became of the branch in the user's repository.
     pub(super) published: Option<Published>,
+    /// The end of a turn, or of a run (0), for which that was done.
+    #[serde(default)]
+    pub(super) published_at: Option<(RunId, u32)>,
 }
 
 /// What the next checkpoint follows, where the newest was put away.

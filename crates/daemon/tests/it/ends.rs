@@ -136,12 +136,8 @@ async fn what_was_streamed_outlives_a_killed_host() {
     let daemon = lab.daemon().await;
     let run = lab.run("GO");
     lab.start(&run);
-    lab.server
-        .until(|kept| {
-            let shown: String = kept.deltas.iter().map(|(_, text)| text.as_str()).collect();
-            (shown == "half a message").then_some(())
-        })
-        .await;
+    let streamed = lab.run_folder(run.run).join("streamed.jsonl");
+    eventually(|| fs::read_to_string(&streamed).ok()?.contains("half a message").then_some(())).await;
     kill(host_of(&lab, &run));
     let end = lab.ended(&run).await;
     assert_eq!(end.outcome, RunOutcome::Interrupted);
@@ -159,7 +155,14 @@ async fn what_was_streamed_outlives_a_killed_host() {
 /// A program in the place of the host's, which calls that as `$HOST`.
 fn instead_of_the_host(lab: &Lab, script: &str) -> DaemonConfig {
     let (file, config) = (lab.file("host"), lab.config());
-    fs::write(&file, format!("#!/bin/sh\nHOST={}\n{script}\n", config.program.display())).unwrap();
+    fs::write(
+        &file,
+        format!(
+            "#!/bin/sh\nHOST={}\n[ \"$1\" = run-host ] || exec $HOST \"$@\"\n{script}\n",
+            config.program.display()
+        ),
+    )
+    .unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     DaemonConfig { program: file, ..config }
 }

@@ -15,3 +15,4 @@ mod odd;
 mod restarts;
 mod runs;
 mod server;
+mod verify;

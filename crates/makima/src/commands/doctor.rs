@@ -13,6 +13,7 @@ use crate::{
 };
 use clap::Args;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// Look whether everything is there that Makima needs, and say what to do about what isn't
 ///
@@ -32,6 +33,9 @@ pub(crate) struct DoctorArguments {
     /// Look whether everything that is kept agrees with everything else, on the machine that has the data
     #[arg(long)]
     verify: bool,
+    /// The data directory of another daemon of this machine, to be looked at too
+    #[arg(long, requires = "verify", value_name = "FOLDER")]
+    daemon_dir: Vec<PathBuf>,
     /// The database to look at; without it, the configured one
     #[arg(long, env = "MAKIMA_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -91,7 +95,8 @@ pub(crate) async fn doctor(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     if arguments.verify {
-        return verify::verify(global, arguments.database_url.as_deref(), printer).await;
+        let (database, daemons) = (arguments.database_url.as_deref(), &arguments.daemon_dir);
+        return verify::verify(global, database, daemons, printer).await;
     }
     let data = global.data()?;
     let mut checks = vec![machine::platform(), machine::git().await];

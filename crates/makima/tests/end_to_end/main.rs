@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod claude;
+mod cuts;
 mod daemon;
 mod demo;
 mod kills;
@@ -18,3 +19,4 @@ mod soak;
 mod stranger;
 mod terminal;
 mod up;
+mod verify;

@@ -115,6 +115,15 @@ impl Lab {
         Db::open(&self.url).await.unwrap()
     }
 
+    /// Whether everything that is kept agrees with everything else: the last word of a test that breaks something.
+    pub(crate) async fn verify(&self) {
+        let db = Db::open_to_read(&self.url).await.unwrap();
+        let mut report = makima_store::verify::verify(&db, &mut |_| {}).await.unwrap();
+        let blobs = self.folder.path().join("blobs");
+        report.merge(makima_server::verify::blobs(&db, &blobs, &mut |_| {}).await.unwrap());
+        assert_eq!(report.findings, []);
+    }
+
     /// A transaction of another process in whose way everybody is who appends to this branch.
     pub(crate) async fn hold(&self, branch: BranchId) -> Tx {
         let mut tx = self.database().await.begin().await.unwrap();

@@ -35,6 +35,7 @@ async fn a_daemon_of_one_server_works_for_the_clients_of_another() {
     daemon.tell(start.run, 5, vec![ended(makima_model::RunOutcome::Interrupted)]).await;
     daemon.finish(command, CommandOutcome::Done(CommandResult::Done)).await;
     assert_eq!(stopping.await.unwrap().unwrap().status, TaskStatus::Interrupted);
+    lab.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,6 +70,7 @@ async fn entries_that_two_servers_take_at_once_are_taken_once() {
     let conversation = lab.client.conversation(task.id).await.unwrap();
     let texts: Vec<&str> = conversation.messages.iter().map(|message| message.content.as_str()).collect();
     assert_eq!(texts, ["a", "b", "c"]);
+    lab.verify().await;
 }
 
 /// Fault: a daemon's connection to one server is half-open, and it has connected anew to another server

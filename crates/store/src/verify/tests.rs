@@ -186,3 +186,25 @@ async fn a_database_that_is_not_there_is_not_made() {
     assert!(matches!(error, crate::StoreError::Empty), "{error:?}");
     assert!(!path.exists());
 }
+
+/// The memory of this process, in bytes.
+fn memory() -> usize {
+    let told = std::fs::read_to_string("/proc/self/statm").unwrap();
+    told.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+#[tokio::test]
+#[ignore = "long: 200,000 messages are written first"]
+async fn a_long_database_is_looked_at_in_little_memory() {
+    let (db, _folder) = on_sqlite().await;
+    let more = 200_000;
+    rich::say_more(&db, more).await;
+    let before = memory();
+    let (mut most, since) = (before, std::time::Instant::now());
+    let report = verify(&db, &mut |_| most = most.max(memory())).await.unwrap();
+    let (took, grown) = (since.elapsed(), most - before);
+    println!("{more} messages in {took:?}, {} KiB more memory", grown / 1024);
+    assert_eq!(report.findings, []);
+    assert!(report.checked["messages"] > more, "{:?}", report.checked);
+    assert!(grown < 48 << 20, "{grown} bytes");
+}

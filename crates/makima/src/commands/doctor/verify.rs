@@ -11,15 +11,20 @@ use makima_daemon::verify::Inventory;
 use makima_git::{Environment, Git};
 use makima_model::verify::{Finding, Progress, Report};
 use makima_store::{Db, verify::known};
-use std::time::{Duration, Instant};
+use std::{
+    iter::once,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// How often it is told how far it has come.
 const OFTEN: Duration = Duration::from_millis(100);
 
-/// Looks at everything that this machine keeps. `database`: the one that was told.
+/// Looks at everything that this machine keeps. `database`: the one that was told; `daemons`: the data folders of more of them.
 pub(super) async fn verify(
     global: &Global,
     database: Option<&str>,
+    daemons: &[PathBuf],
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let data = global.data()?;
@@ -37,14 +42,16 @@ pub(super) async fn verify(
     };
     let mut report = makima_store::verify::verify(&db, &mut watch).await.map_err(failed)?;
     report.merge(makima_server::verify::blobs(&db, &data.blobs(), &mut watch).await.map_err(failed)?);
-    report.merge(look_at_daemon(&db, &data, &mut watch).await?);
+    for data in once(Ok(data)).chain(daemons.iter().map(|folder| DataFolder::find(Some(folder)))) {
+        report.merge(look_at_daemon(&db, &data?, &mut watch).await?);
+    }
     db.close().await;
     printer.progress(None);
     tell(&report, printer);
     Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-/// The daemon's folder that is in the data folder, if there is one.
+/// The daemon's folder that is in a data folder, if there is one.
 async fn look_at_daemon(
     db: &Db,
     data: &DataFolder,

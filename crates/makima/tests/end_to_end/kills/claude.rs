@@ -125,10 +125,8 @@ async fn gone_on(client: &Client, api: &FakeModelApi, task: TaskId, plan: &str) 
 /// Fault: Claude Code is killed
 /// Moment: while it streams the second block of a message
 /// Outcome: all that was shown is kept, the message marked as incomplete; the model is sent it when the task goes on
-/// Fault: Claude Code is killed
 /// Moment: while a tool runs
 /// Outcome: the call is kept, no process is left; the model is told that the call was cut off when the task goes on
-/// Fault: Claude Code is killed
 /// Moment: between two turns
 /// Outcome: the turn has its checkpoint, and the message that waited is said when the task goes on
 /// Pain: 16, 17
@@ -141,10 +139,8 @@ async fn a_killed_claude_leaves_what_it_said_and_goes_on_from_there() {
 /// Fault: Claude Code and the daemon beside it are killed
 /// Moment: while it streams the second block of a message
 /// Outcome: all that was shown is kept, the message marked as incomplete; the model is sent it when the task goes on
-/// Fault: Claude Code and the daemon beside it are killed
 /// Moment: while a tool runs
 /// Outcome: the call is kept, no process is left; the model is told that the call was cut off when the task goes on
-/// Fault: Claude Code and the daemon beside it are killed
 /// Moment: between two turns
 /// Outcome: the turn has its checkpoint, and the message that waited is said when the task goes on
 /// Pain: 17, 22
@@ -157,10 +153,8 @@ async fn a_claude_killed_with_its_daemon_leaves_what_it_said_and_goes_on_from_th
 /// Fault: the machine of Claude Code: every process is killed at once
 /// Moment: while it streams the second block of a message
 /// Outcome: all that was shown is kept, the message marked as incomplete; the model is sent it when the task goes on
-/// Fault: the machine of Claude Code: every process is killed at once
 /// Moment: while a tool runs
 /// Outcome: the call is kept, no process is left; the model is told that the call was cut off when the task goes on
-/// Fault: the machine of Claude Code: every process is killed at once
 /// Moment: between two turns
 /// Outcome: the turn has its checkpoint, and the message that waited is said when the task goes on
 /// Pain: 17, 22

@@ -2,8 +2,8 @@
 
 use crate::{
     ApiKey, ChatConversation, ChatMessage, Checkpoint, Db, InboxMessage, KeyKind, NewCommand, NewHistory,
-    NewKey, NewTaskEvent, Run, Snapshot, Task, Tx, User, UserKind, blobs, chats, checkpoints, commands,
-    contracts,
+    NewKey, NewTaskEvent, Order, Run, Seek, Snapshot, Task, Tx, User, UserKind, blobs, chats, checkpoints,
+    commands, contracts,
     conversations::{self, PackedMessage},
     daemons::{self, Hello},
     events, inbox, keys,
@@ -54,6 +54,35 @@ pub(super) async fn fill(db: &Db) {
     ada.keys().await;
 }
 
+/// Has the agent of `live` say so many messages more, with a line of its record for each.
+pub(super) async fn say_more(db: &Db, messages: u64) {
+    let clock = Clock::system();
+    let mut tx = db.read().await.unwrap();
+    let ada = users::list(&mut tx).await.unwrap().into_iter().find(|user| user.name == "ada").unwrap();
+    let seek = Seek { order: Order::Oldest, after: None, limit: 10 };
+    let tasks = tasks::list(&mut tx, ada.id, None, seek).await.unwrap().rows;
+    let live = tasks.into_iter().find(|task| task.name == "live").unwrap();
+    drop(tx);
+    for portion in 0..messages.div_ceil(1000) {
+        let messages: Vec<Message> = (0..1000)
+            .map(|n| {
+                let words =
+                    format!("{portion} and {n}: {}", "what an agent says of what it does ".repeat(20));
+                Message::said(clock.new_id(), MessageRole::Assistant, words, clock.now())
+            })
+            .collect();
+        let packed: Vec<_> = messages.iter().map(|message| PackedMessage::of(message).unwrap()).collect();
+        let mut tx = db.begin().await.unwrap();
+        let first =
+            conversations::append(&mut tx, ada.id, live.conversation, 1, packed).await.unwrap().unwrap();
+        for (seq, message) in (first..).zip(&messages) {
+            let line = NativeLine { uuid: None, line: message.content.clone() };
+            native::append(&mut tx, ada.id, live.conversation, seq, "", Lines::of(&[line], None).unwrap());
+        }
+        tx.commit().await.unwrap();
+    }
+}
+
 impl Builder<'_> {
     async fn contract(&self, name: &str) -> ContractId {
         let now = self.clock.now();
@@ -67,6 +96,7 @@ impl Builder<'_> {
             agent: None,
             phase: Phase::Research,
             status: ContractStatus::Active,
+            version: 1,
             created_at: now,
             updated_at: now,
         };
@@ -386,6 +416,7 @@ impl Builder<'_> {
                 owner: self.owner,
                 daemon: self.daemon,
                 run: of,
+                operation: None,
                 body: b"{}".to_vec(),
                 created_at: now,
             };
