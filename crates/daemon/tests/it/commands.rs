@@ -192,6 +192,7 @@ fn left_of(lab: &Lab, run: &StartRun) -> Vec<String> {
 /// Moment: when what came of it is kept and not told
 /// Outcome: the next daemon says that it is done, once
 #[tokio::test]
+#[ignore = "long: a daemon dies at each of eight steps"]
 async fn a_task_is_erased_wherever_the_daemon_dies_and_the_users_repository_left_alone() {
     let mut lab = Lab::new(json!({
         "GO": [{"content": [text("Done."), write("a.txt", "a")]}],
