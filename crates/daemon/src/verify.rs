@@ -16,6 +16,7 @@ use makima_model::{
 };
 use runs::Kept;
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -63,7 +64,7 @@ impl Inventory {
             daemon: identity.map(|identity| identity.id),
             runs: names(&root.join("runs"))?,
             commands: names(&root.join("commands"))?,
-            tasks: names(&root.join("tasks"))?,
+            tasks: tasks_in(root)?,
         };
         Ok(Some(Self { root: root.to_owned(), listed }))
     }
@@ -154,6 +155,20 @@ fn finding(rule: &str, object: String, found: String, advice: &str) -> Finding {
 /// Why a file can't be read, in one line.
 fn unread(error: &DaemonError) -> String {
     told(error)
+}
+
+/// The tasks of which there is a file, a worktree or a ref. Of those that are erased there is none.
+fn tasks_in(root: &Path) -> Result<Vec<TaskId>, DaemonError> {
+    let mut tasks = BTreeSet::new();
+    for folder in ["tasks", "worktrees"] {
+        tasks.extend(names(&root.join(folder))?);
+    }
+    for clone in fs::read_dir(root.join("repositories")).into_iter().flatten().flatten() {
+        let path = clone.path();
+        let kept = makima_git::tasks_kept_in(&path).map_err(|source| DaemonError::read(&path, source))?;
+        tasks.extend(kept.iter().filter_map(|task| task.parse::<TaskId>().ok()));
+    }
+    Ok(tasks.into_iter().collect())
 }
 
 /// The ids by which files and folders are named; none where there is no such place.

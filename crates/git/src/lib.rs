@@ -43,5 +43,5 @@ pub use scan::{NotHeld, NotHeldReason, ScanError, ScanRules};
 pub use sha::Sha;
 pub use source::{BadSource, Source};
 pub use uncommitted::{IncludeError, Included};
-pub use verify::{LockFile, Registered, TaskRef};
+pub use verify::{LockFile, Registered, TaskRef, tasks_kept_in};
 pub use worktree::{Start, Worktree, WorktreeError};

@@ -1,6 +1,7 @@
 //! What a clone keeps for tasks, as git has it: the refs, whether everything that they lead to is there, the worktrees that are
 //! registered, and locks that were left. It only looks.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,25 @@ pub struct LockFile {
     pub path: PathBuf,
     /// When it was made.
     pub since: SystemTime,
+}
+
+/// The tasks for which the clone in `dir` keeps something, by its files: git isn't asked.
+pub fn tasks_kept_in(dir: &Path) -> io::Result<BTreeSet<String>> {
+    let mut tasks = BTreeSet::new();
+    for folder in folders_of(&dir.join(TASKS))? {
+        // A ref that is removed may leave its folder behind.
+        if holds_a_file(&folder)? {
+            tasks.extend(folder.file_name().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    let packed = match fs::read_to_string(dir.join("packed-refs")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        packed => packed?,
+    };
+    let names =
+        packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(TASKS)?.split_once('/'));
+    tasks.extend(names.map(|(task, _)| task.to_owned()));
+    Ok(tasks)
 }
 
 impl BareClone {
@@ -138,4 +158,18 @@ fn folders_of(place: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(folders)
+}
+
+fn holds_a_file(place: &Path) -> io::Result<bool> {
+    let entries = match fs::read_dir(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() || holds_a_file(&entry.path())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

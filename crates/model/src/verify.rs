@@ -2,7 +2,10 @@
 
 use crate::{CheckpointId, CommandId, DaemonId, RunId, TaskId};
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// How many findings of one rule are told: where one thing broke, a thousand more of its kind say nothing new.
 pub const MOST_OF_A_RULE: usize = 100;
@@ -88,7 +91,7 @@ pub struct Listed {
     pub runs: Vec<RunId>,
     /// Commands that have a file.
     pub commands: Vec<CommandId>,
-    /// Tasks that have a file.
+    /// Tasks that have a file, a worktree or a ref.
     pub tasks: Vec<TaskId>,
 }
 
@@ -103,6 +106,8 @@ pub struct Known {
     /// Of the tasks that were listed, those that are known, and all that have a worktree on the daemon; with their checkpoints that
     /// were made there.
     pub tasks: BTreeMap<TaskId, Vec<KnownCheckpoint>>,
+    /// Tasks that are about to be erased: whatever is left of them on the daemon, so it may be. They are not among the others.
+    pub leaving: BTreeSet<TaskId>,
 }
 
 /// A run that the server knows.

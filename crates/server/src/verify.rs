@@ -2,7 +2,8 @@
 //! is there that nobody has.
 //!
 //! While a server works: a blob's file is written before its row is, so rows are asked for first, and what no row names
-//! counts once it is too old to be on its way. One folder of 256 is looked at after the other, so that never more than
+//! counts once it is too old to be on its way. When a blob is erased its row goes first, and says what file has yet to go: so
+//! what is missing counts if somebody still has it afterwards. One folder of 256 is looked at after the other, so that never more than
 //! its names are held.
 
 use makima_model::{
@@ -11,7 +12,7 @@ use makima_model::{
 };
 use makima_store::{Db, StoreError, blobs};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -34,19 +35,52 @@ pub async fn blobs(
     let now = SystemTime::from(Clock::system().now().utc());
     for part in 0..=u8::MAX {
         watch(Progress { what: "blob folders", done: part.into(), of: 256 });
-        let named = blobs::with_prefix(&mut db.read().await?, &format!("{part:02x}")).await?;
-        let rows: BTreeMap<String, u64> = named.into_iter().map(|blob| (blob.hash, blob.bytes)).collect();
-        let folder = folder.join(format!("{part:02x}"));
-        let looked = tokio::task::spawn_blocking(move || look(&folder, &rows, now));
-        report.merge(looked.await.unwrap_or_default());
+        let prefix = format!("{part:02x}");
+        let expected = expected(db, &prefix).await?;
+        let folder = folder.join(&prefix);
+        let looked = tokio::task::spawn_blocking(move || look(&folder, &expected, now)).await;
+        let Looked { report: found, missing } = looked.unwrap_or_default();
+        report.merge(found);
+        if !missing.is_empty() {
+            let after = self::expected(db, &prefix).await?;
+            let missing = missing.into_iter().filter(|(hash, _)| after.rows.contains_key(hash));
+            missing.for_each(|(_, finding)| report.add(finding));
+        }
     }
     Ok(report)
 }
 
+/// What the database says of the blobs of one folder.
+#[derive(Debug, Default)]
+struct Expected {
+    /// Those that somebody has, with their lengths.
+    rows: BTreeMap<String, u64>,
+    /// Those whose files are about to be removed.
+    erased: BTreeSet<String>,
+}
+
+async fn expected(db: &Db, prefix: &str) -> Result<Expected, StoreError> {
+    let mut tx = db.read().await?;
+    let named = blobs::with_prefix(&mut tx, prefix).await?;
+    let erased = blobs::erased_with_prefix(&mut tx, prefix).await?;
+    Ok(Expected {
+        rows: named.into_iter().map(|blob| (blob.hash, blob.bytes)).collect(),
+        erased: erased.into_iter().collect(),
+    })
+}
+
+/// What a look at one folder came to.
+#[derive(Debug, Default)]
+struct Looked {
+    report: Report,
+    /// Blobs that were not there, each with what to say of it.
+    missing: Vec<(String, Finding)>,
+}
+
 /// Looks at the blobs of one folder.
-fn look(folder: &Path, rows: &BTreeMap<String, u64>, now: SystemTime) -> Report {
-    let mut report = Report::default();
-    for (hash, bytes) in rows {
+fn look(folder: &Path, expected: &Expected, now: SystemTime) -> Looked {
+    let (mut report, mut missing) = (Report::default(), Vec::new());
+    for (hash, bytes) in &expected.rows {
         report.count("blob files", 1);
         let wrong = match measured(&folder.join(hash)) {
             Ok((actual, _)) if actual != *hash => {
@@ -62,14 +96,18 @@ fn look(folder: &Path, rows: &BTreeMap<String, u64>, now: SystemTime) -> Report 
             Err(error) => Some(("blob_missing", format!("its file can't be read: {error}"))),
         };
         if let Some((rule, found)) = wrong {
-            report.add(finding(rule, format!("blob {hash}"), found, LOST));
+            let finding = finding(rule, format!("blob {hash}"), found, LOST);
+            match rule {
+                "blob_missing" => missing.push((hash.clone(), finding)),
+                _ => report.add(finding),
+            }
         }
     }
-    for path in left_over(folder, rows, now) {
+    for path in left_over(folder, expected, now) {
         let found = "no owner has it, and it is more than an hour old".to_owned();
         report.add(finding("blob_left_over", format!("file {}", path.display()), found, UNNEEDED));
     }
-    report
+    Looked { report, missing }
 }
 
 /// The hash of a file and its length.
@@ -79,9 +117,15 @@ fn measured(path: &Path) -> io::Result<(String, u64)> {
     Ok((hasher.finalize().to_hex().to_string(), hasher.count()))
 }
 
-fn left_over(folder: &Path, rows: &BTreeMap<String, u64>, now: SystemTime) -> Vec<PathBuf> {
+fn left_over(folder: &Path, expected: &Expected, now: SystemTime) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let unnamed = entries.filter(|entry| !rows.contains_key(&*entry.file_name().to_string_lossy()));
+    let unnamed = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // One that is being removed is put aside first.
+        let hash = name.split_once('.').map_or(&*name, |(hash, _)| hash);
+        !expected.rows.contains_key(&*name) && !expected.erased.contains(hash)
+    });
     let old = unnamed.filter(|entry| {
         let changed = entry.metadata().and_then(|metadata| metadata.modified());
         changed.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > LEFT_OVER))
@@ -160,9 +204,10 @@ mod tests {
     #[tokio::test]
     async fn a_blob_whose_row_has_another_length_is_named() {
         let lab = Lab::new().await;
-        let short = BTreeMap::from([(lab.hashes[0].clone(), 3)]);
+        let rows = BTreeMap::from([(lab.hashes[0].clone(), 3)]);
+        let short = Expected { rows, ..Expected::default() };
         let folder = lab.file(&lab.hashes[0]).parent().unwrap().to_owned();
-        let report = look(&folder, &short, SystemTime::UNIX_EPOCH);
+        let report = look(&folder, &short, SystemTime::UNIX_EPOCH).report;
         assert_eq!(report.findings.len(), 1);
         assert_eq!(report.findings[0].rule, "blob_length");
     }
@@ -177,5 +222,23 @@ mod tests {
         File::options().append(true).open(&file).unwrap().set_modified(old).unwrap();
         let found = [("blob_left_over".to_owned(), format!("file {}", file.display()))];
         assert_eq!(lab.found().await, found);
+    }
+    #[tokio::test]
+    async fn a_file_that_is_about_to_be_removed_is_no_finding() {
+        let lab = Lab::new().await;
+        let hash = "a".repeat(64);
+        let old = SystemTime::from(Clock::system().now().minus(2 * LEFT_OVER).utc());
+        let folder = lab.folder.path().join("blobs/aa");
+        fs::create_dir_all(&folder).unwrap();
+        for name in [hash.clone(), format!("{hash}.gone")] {
+            let file = folder.join(name);
+            fs::write(&file, b"patch").unwrap();
+            File::options().append(true).open(&file).unwrap().set_modified(old).unwrap();
+        }
+        let erased = BTreeSet::from([hash.clone()]);
+        let expected = Expected { erased, ..Expected::default() };
+        let now = SystemTime::from(Clock::system().now().utc());
+        assert_eq!(look(&folder, &expected, now).report.findings, []);
+        assert_eq!(look(&folder, &Expected::default(), now).report.findings.len(), 2);
     }
 }

@@ -22,6 +22,7 @@ statements! {
     IS_KEPT = "SELECT EXISTS (SELECT 1 FROM blobs WHERE hash = $1)";
     SWEPT = "DELETE FROM erased_blobs WHERE hash = $1";
     WITH_PREFIX = "SELECT hash, bytes FROM blobs WHERE hash LIKE $1 || '%' ORDER BY hash";
+    ERASED_WITH_PREFIX = "SELECT hash FROM erased_blobs WHERE hash LIKE $1 || '%' ORDER BY hash";
     GET = "SELECT hash, bytes FROM blobs WHERE owner_id = $1 AND hash = $2";
 }
 
@@ -65,4 +66,10 @@ pub async fn swept(tx: &mut Tx, hash: &str) -> Result<(), StoreError> {
 pub async fn with_prefix(tx: &mut Tx, prefix: &str) -> Result<Vec<BlobRef>, StoreError> {
     let rows = on!(tx, |c| sqlx::query_as(WITH_PREFIX).bind(text(prefix)).fetch_all(c).await);
     Ok(all(rows.act("list blobs")?))
+}
+
+/// The blobs whose hashes begin so and whose files nobody may need any more: any owner.
+pub async fn erased_with_prefix(tx: &mut Tx, prefix: &str) -> Result<Vec<String>, StoreError> {
+    on!(tx, |c| sqlx::query_scalar(ERASED_WITH_PREFIX).bind(prefix).fetch_all(c).await)
+        .act("list the blobs that were erased")
 }

@@ -58,7 +58,7 @@ pub enum Claim {
 }
 
 /// A row.
-struct Known {
+pub(crate) struct Known {
     request: Vec<u8>,
     held_until: Timestamp,
     effect: Option<Uuid>,

@@ -15,6 +15,7 @@ mod counters;
 mod events;
 mod file;
 mod known;
+mod operations;
 mod references;
 mod rule;
 mod runs;
@@ -40,6 +41,7 @@ fn rules() -> impl Iterator<Item = &'static Rule> {
         events::RULES,
         counters::RULES,
         access::RULES,
+        operations::RULES,
     ]
     .into_iter()
     .flatten()
@@ -61,6 +63,7 @@ async fn look(tx: &mut Tx, watch: Watch<'_>) -> Result<Report, StoreError> {
         watch(Progress { what: "rules of the database", done, of });
         rule.look(tx, &mut report).await?;
     }
+    operations::look(tx, &mut report).await?;
     usage::look(tx, &mut report).await?;
     content::look(tx, &mut report, watch).await?;
     Ok(report)
@@ -69,7 +72,10 @@ async fn look(tx: &mut Tx, watch: Watch<'_>) -> Result<Report, StoreError> {
 /// The statements of this module.
 pub(crate) fn statements() -> Vec<Statement> {
     let rules = rules().map(|rule| Statement::Plain(rule.sql));
-    let more = content::statements().chain(known::statements()).chain(usage::statements());
+    let more = content::statements()
+        .chain(known::statements())
+        .chain(usage::statements())
+        .chain(operations::statements());
     rules.chain(more).collect()
 }
 

@@ -68,27 +68,44 @@ impl Inventory {
         let mut clones = Clones::new();
         for task in &self.listed.tasks {
             let object = format!("task {task}");
-            looked.report.count("tasks of the daemon", 1);
-            if !known.tasks.contains_key(task) {
-                let advice = "is this the database of the server that the daemon belongs to? Then remove its file and its worktree";
-                looked.add(
-                    "task_unknown",
-                    object.clone(),
-                    "the server knows of no such task".to_owned(),
-                    advice,
-                );
+            if !known.tasks.contains_key(task) && !known.leaving.contains(task) {
+                self.tell_left(*task, looked);
             }
             match disk::read_json::<TaskFile>(&self.file(*task)) {
                 Ok(Some(file)) => {
+                    looked.report.count("tasks of the daemon", 1);
                     let dir = self.root.join("repositories").join(clone_name(&file.repository));
                     clones.entry(dir).or_default().insert(*task, file);
                 }
-                // It was removed meanwhile.
+                // It was removed meanwhile, or something else is left of it.
                 Ok(None) => {}
                 Err(error) => looked.add("task_file", object, unread(&error), GONE),
             }
         }
         clones
+    }
+
+    /// Tells what is there of a task that the server doesn't know. A daemon erases what it has before the server does, so by now
+    /// nothing is there of one that was.
+    fn tell_left(&self, task: TaskId, looked: &mut Looked) {
+        let mut left = Vec::new();
+        left.extend(self.file(task).exists().then(|| "its file".to_owned()));
+        left.extend(
+            self.root.join("worktrees").join(task.to_string()).exists().then(|| "its worktree".to_owned()),
+        );
+        for clone in fs::read_dir(self.root.join("repositories")).into_iter().flatten().flatten() {
+            let kept = makima_git::tasks_kept_in(&clone.path()).unwrap_or_default();
+            let named = || format!("its refs in clone {}", clone.path().display());
+            left.extend(kept.contains(&task.to_string()).then(named));
+        }
+        if !left.is_empty() {
+            let found = format!(
+                "the server knows of no such task, or erased it, and this is here: {}",
+                left.join(", ")
+            );
+            let advice = "is this the database of the server that the daemon belongs to? Then remove what is here of it";
+            looked.add("task_unknown", format!("task {task}"), found, advice);
+        }
     }
 
     fn look_at_worktrees(&self, clone: &BareClone, tasks: &BTreeMap<TaskId, TaskFile>, looked: &mut Looked) {
@@ -101,16 +118,12 @@ impl Inventory {
             let object = format!("task {task}");
             looked.report.count("worktrees", 1);
             if !folder.is_dir() {
-                looked.add(
-                    "worktree_missing",
-                    object,
-                    format!("its worktree {} is gone", folder.display()),
-                    RETURN,
-                );
+                let found = format!("its worktree {} is gone", folder.display());
+                looked.doubt(Missed::Task(*task), "worktree_missing", object, &found, RETURN);
             } else if !registered.contains(&folder) {
                 let found = format!("git doesn't know its worktree {}", folder.display());
                 let advice = "move the folder away, and say something to the task: its worktree is made anew where its branch stands";
-                looked.add("worktree_unregistered", object, found, advice);
+                looked.doubt(Missed::Task(*task), "worktree_unregistered", object, &found, advice);
             }
         }
     }
@@ -130,7 +143,7 @@ impl Inventory {
             let made = known.tasks.get(task).map(Vec::as_slice).unwrap_or_default();
             looked.report.count("checkpoints in clones", made.len() as u64);
             for checkpoint in made {
-                look_at_checkpoint(checkpoint, &own, looked);
+                look_at_checkpoint(*task, checkpoint, &own, looked);
             }
             // The file is read anew: it is written after the ref.
             let newest =
@@ -183,7 +196,7 @@ impl Inventory {
     }
 }
 
-fn look_at_checkpoint(checkpoint: &KnownCheckpoint, refs: &[&TaskRef], looked: &mut Looked) {
+fn look_at_checkpoint(task: TaskId, checkpoint: &KnownCheckpoint, refs: &[&TaskRef], looked: &mut Looked) {
     // The server gives one another number whose number it has: any ref of the task keeps it as well.
     if refs.iter().any(|kept| kept.object.as_str() == checkpoint.commit) {
         return;
@@ -196,7 +209,7 @@ fn look_at_checkpoint(checkpoint: &KnownCheckpoint, refs: &[&TaskRef], looked: &
         None => format!("no ref keeps its commit {}", checkpoint.commit),
     };
     let advice = "git may throw it away: if `git cat-file -t` finds the commit in the clone, make the ref anew with `git update-ref`";
-    looked.add("checkpoint_unkept", object, found, advice);
+    looked.doubt(Missed::Task(task), "checkpoint_unkept", object, &found, advice);
 }
 
 fn number_of(kept: &TaskRef) -> Option<i64> {

@@ -234,6 +234,7 @@ async fn a_task_is_erased_wherever_the_daemon_dies_and_the_users_repository_left
         eventually(|| lab.failpoints.is_frozen().then_some(())).await;
         daemon.detach().await;
         assert_eq!(lab.server.kept().finished.get(&id), None, "{step}");
+        lab.verify();
 
         lab.failpoints = Failpoints::default();
         let daemon = lab.daemon().await;

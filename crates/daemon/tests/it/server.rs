@@ -203,6 +203,13 @@ impl Kept {
                 known.tasks.entry(*task).or_default().push(checkpoint(&made.made));
             }
         }
+        for (id, command) in &self.commands {
+            let Command::PurgeTask { task } = command else { continue };
+            known.tasks.remove(task);
+            if !self.finished.contains_key(id) {
+                known.leaving.insert(*task);
+            }
+        }
         known
     }
 

@@ -3,7 +3,7 @@
 use crate::lab::{Lab, eventually, text, write};
 use makima_daemon::verify::Inventory;
 use makima_git::{Environment, Git};
-use makima_model::{CommandId, RunId, verify::Report};
+use makima_model::{CommandId, RunId, TaskId, verify::Report};
 use makima_wire::frame::{Command, StartRun};
 use serde_json::json;
 use std::{
@@ -201,10 +201,25 @@ async fn folders_that_are_gone_from_a_daemon_are_named() {
     .unwrap();
     assert_eq!(rules(&left.look().await), ["run_unknown"]);
     fs::remove_dir_all(left.lab.run_folder(strange)).unwrap();
+    // A worktree, and a ref, of a task that the server erased.
+    let commit = fs::read_to_string(left.reference(1)).unwrap().trim().to_owned();
+    let strange: TaskId = left.lab.clock.new_id();
+    let worktree = left.file(&format!("worktrees/{strange}"));
+    fs::create_dir(&worktree).unwrap();
+    assert_eq!(rules(&left.look().await), ["task_unknown"]);
+    fs::remove_dir(&worktree).unwrap();
+    let kept = left.clone_dir().join(format!("refs/makima/tasks/{strange}/checkpoints"));
+    fs::create_dir_all(&kept).unwrap();
+    fs::copy(left.reference(1), kept.join("1")).unwrap();
+    assert_eq!(rules(&left.look().await), ["task_unknown"]);
+    left.lab.repo.git(["--git-dir", left.clone_dir().to_str().unwrap(), "pack-refs", "--all"]);
+    assert_eq!(rules(&left.look().await), ["task_unknown"], "of a ref that is packed");
+    let name = format!("refs/makima/tasks/{strange}/checkpoints/1");
+    left.lab.repo.git(["--git-dir", left.clone_dir().to_str().unwrap(), "update-ref", "-d", &name]);
+    assert_eq!(rules(&left.look().await), [""; 0]);
     // A commit's tree, and a commit.
     let clone = left.clone_dir();
     let object = |name: &str| clone.join("objects").join(&name[..2]).join(&name[2..]);
-    let commit = fs::read_to_string(left.reference(1)).unwrap().trim().to_owned();
     let tree =
         left.lab.repo.git(["--git-dir", clone.to_str().unwrap(), "rev-parse", &format!("{commit}^{{tree}}")]);
     for name in [tree.trim(), &commit] {

@@ -8,12 +8,13 @@ use crate::{
     columns::{Cells, Entity, Of},
     db::on,
     error::Act,
+    idempotency::Known as KeptRequest,
     native::Stored,
     statements::Statement,
 };
 use futures::TryStreamExt;
 use makima_model::{
-    BlobRef, Branch, Contract, Daemon, HistoryEvent, TaskEvent,
+    BlobRef, Branch, Contract, Daemon, HistoryEvent, Operation, TaskEvent,
     verify::{Finding, Progress, Report},
 };
 use sqlx::types::Uuid;
@@ -65,6 +66,8 @@ contents! {
     Snapshot: "snapshot", "snapshots", "conversation_snapshots", "id", "entry.*";
     QuestionRow: "question", "questions", "task_questions", "id", "entry.*";
     InboxMessage: "message", "messages to agents", "task_inbox", "message_id", "entry.*";
+    Operation: "operation", "operations", "operations", "id", "entry.*";
+    KeptRequest: "request", "requests that are done once", "idempotency_keys", "attempt_id", "entry.*";
     HistoryEvent: "event", "events of the timeline", "history_events", "id", "entry.*";
     TaskEvent: "event", "events of tasks", "task_events", "id", "entry.*";
     BlobRef: "blob of user", "blobs", "blobs", "owner_id", "entry.*";

@@ -32,6 +32,8 @@ declared! {
     ACKNOWLEDGED = "SELECT id FROM daemon_commands WHERE daemon_id = $1 AND state = 'acknowledged'";
     TASK = "SELECT id FROM tasks WHERE id = $1";
     TASKS = "SELECT id FROM tasks WHERE daemon_id = $1 AND worktree_path IS NOT NULL";
+    LEAVING = "SELECT op.id FROM operations AS op JOIN tasks AS task ON task.id = $1 WHERE op.kind = 'purge' \
+        AND (op.task_id = task.id OR (op.task_id IS NULL AND op.contract_id = task.contract_id)) LIMIT 1";
     CHECKPOINTS = "SELECT made.id, made.checkpoint_number, made.commit_sha FROM task_checkpoints AS made \
         JOIN runs AS run ON run.id = made.run_id WHERE made.task_id = $1 AND run.daemon_id = $2 \
         ORDER BY made.checkpoint_number";
@@ -98,6 +100,11 @@ pub async fn known(db: &Db, daemon: DaemonId, listed: &Listed) -> Result<Known, 
         }
     }
     for task in tasks {
+        // One that its daemon refused may have come half the way.
+        if exists(&mut tx, LEAVING, task).await? {
+            known.leaving.insert(task.into());
+            continue;
+        }
         let rows = on!(tx, |c| sqlx::query_as(CHECKPOINTS).bind(task).bind(daemon.uuid()).fetch_all(c).await);
         known.tasks.insert(task.into(), all(rows.act(ACT)?));
     }

@@ -127,4 +127,21 @@ rules! {
         reference!("contract_chat_messages", "id", "conversation_id", "contract_chat_conversations");
     contract_chat_message_task: "message", "the task {other} that it is about isn't there, or is another owner's", REPORT,
         reference!("contract_chat_messages", "id", "context_task_id", "tasks");
+    operation_owner: "operation", "its owner {other} isn't there", REPORT, user!("operations", "id", "owner_id");
+    operation_person: "operation", "{other} asked for it, who isn't there", REPORT, user!("operations", "id", "principal_id");
+    operation_undoes_none: "operation", "the operation {other} that it undoes isn't there, or is another owner's", REPORT,
+        reference!("operations", "id", "undoes", "operations");
+    operation_undone_by_none: "operation", "the operation {other} that undid it isn't there, or is another owner's", REPORT,
+        reference!("operations", "id", "undone_by", "operations");
+    task_deleted_by: "task", "the operation {other} that put it into the trash isn't there, or is another owner's", REPORT,
+        reference!("tasks", "id", "deleted_by", "operations");
+    contract_deleted_by: "contract", "the operation {other} that put it into the trash isn't there, or is another owner's", REPORT,
+        reference!("contracts", "id", "deleted_by", "operations");
+    checkpoint_put_away_by: "checkpoint", "the operation {other} that put it away isn't there, or is another owner's", REPORT,
+        reference!("task_checkpoints", "id", "put_away_by", "operations");
+    snapshot_put_away_by: "snapshot", "the operation {other} that put it away isn't there, or is another owner's", REPORT,
+        reference!("conversation_snapshots", "id", "put_away_by", "operations");
+    command_operation: "command", "the operation {other} whose effect it is isn't there, or is another owner's", REPORT,
+        reference!("daemon_commands", "id", "operation_id", "operations");
+    request_owner: "request", "its owner {other} isn't there", REPORT, user!("idempotency_keys", "attempt_id", "owner_id");
 }

@@ -43,7 +43,7 @@ pub(super) const REPORT: &str = "nothing makes this but a defect of Makima or a 
 pub(super) const LOST: &str = "messages are missing: take the database from a backup that has them, or keep a copy of the data and report it with this line";
 
 /// A row that breaks a rule.
-struct Broken {
+pub(super) struct Broken {
     id: Uuid,
     other: Option<Uuid>,
     word: Option<String>,
@@ -80,7 +80,8 @@ impl Rule {
         Ok(())
     }
 
-    fn finding(&self, row: &Broken) -> Finding {
+    /// What to say of a row that breaks it.
+    pub(super) fn finding(&self, row: &Broken) -> Finding {
         let mut found = self.says.to_owned();
         let (other, a, b) = (row.other.map(|id| id.hyphenated().to_string()), row.a, row.b);
         let (a, b) = (a.map(|a| a.to_string()), b.map(|b| b.to_string()));

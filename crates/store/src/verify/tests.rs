@@ -29,12 +29,12 @@ async fn on_postgres() -> (Db, TestDatabase) {
 /// The id of what a name stands for in a break.
 fn filled(text: &str) -> String {
     let mut text = text.to_owned();
-    for task in ["done", "live", "idle"] {
+    for task in ["done", "live", "idle", "trashed", "returned", "redone", "leaving", "dropped"] {
         text = text.replace(&format!("{{{task}}}"), &format!("(SELECT id FROM tasks WHERE name = '{task}')"));
     }
-    for contract in ["work", "stranger"] {
+    for contract in ["work", "stranger", "dropped"] {
         let id = format!("(SELECT id FROM contracts WHERE name = '{contract}')");
-        text = text.replace(&format!("{{{contract}}}"), &id);
+        text = text.replace(&format!("{{contract {contract}}}"), &id);
     }
     for user in ["ada", "bob"] {
         text = text.replace(&format!("{{{user}}}"), &format!("(SELECT id FROM users WHERE name = '{user}')"));
@@ -114,6 +114,9 @@ async fn what_breaks_a_rule_is_named_by_it_on_postgres() {
         let mut report = Report::default();
         match rules().find(|rule| rule.name == *name) {
             Some(rule) => rule.look(&mut tx, &mut report).await.unwrap(),
+            None if *name == "operation_waits" => {
+                super::operations::look(&mut tx, &mut report).await.unwrap()
+            }
             None if *name == "task_usage" => super::usage::look(&mut tx, &mut report).await.unwrap(),
             None => super::content::look(&mut tx, &mut report, &mut |_| {}).await.unwrap(),
         }

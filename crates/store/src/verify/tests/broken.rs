@@ -1,4 +1,5 @@
-//! Each rule, and a change by hand that breaks it and no other. `{name}` stands for the id of a task, contract, user or daemon;
+//! Each rule, and a change by hand that breaks it and no other. `{name}` stands for the id of a task, user or daemon, and
+//! `{contract name}` for that of a contract;
 //! `{no}` is an id that nothing has where it is put, `{next}` the owner's next number.
 
 /// What is broken, what is found besides since it can't be otherwise, and the statements that break it.
@@ -102,8 +103,8 @@ pub(super) const BREAKS: &[Break] = &[
         "task_contract",
         &[],
         &[
-            "UPDATE tasks SET contract_id = {stranger} WHERE name = 'idle'",
-            "INSERT INTO counters (owner_id, scope_id, noun, kind, phase, count) VALUES ({ada}, {stranger}, 'task', '', '', 1)",
+            "UPDATE tasks SET contract_id = {contract stranger} WHERE name = 'idle'",
+            "INSERT INTO counters (owner_id, scope_id, noun, kind, phase, count) VALUES ({ada}, {contract stranger}, 'task', '', '', 1)",
         ],
     ),
     ("task_parent", &[], &["UPDATE tasks SET parent_task_id = {no} WHERE name = 'idle'"]),
@@ -174,8 +175,8 @@ pub(super) const BREAKS: &[Break] = &[
         "history_contract",
         &[],
         &[
-            "UPDATE history_events SET contract_id = {stranger} WHERE task_id = {idle}",
-            "INSERT INTO counters (owner_id, scope_id, noun, kind, phase, count) VALUES ({ada}, {stranger}, 'history', 'task', '', 1)",
+            "UPDATE history_events SET contract_id = {contract stranger} WHERE task_id = {idle}",
+            "INSERT INTO counters (owner_id, scope_id, noun, kind, phase, count) VALUES ({ada}, {contract stranger}, 'history', 'task', '', 1)",
         ],
     ),
     (
@@ -464,7 +465,7 @@ pub(super) const BREAKS: &[Break] = &[
     (
         "count_history",
         &[],
-        &["DELETE FROM counters WHERE noun = 'history' AND scope_id = {work} AND kind = 'task'"],
+        &["DELETE FROM counters WHERE noun = 'history' AND scope_id = {contract work} AND kind = 'task'"],
     ),
     (
         "count_events",
@@ -484,9 +485,179 @@ pub(super) const BREAKS: &[Break] = &[
     (
         "count_chat_conversations",
         &[],
-        &["UPDATE counters SET count = 1 WHERE noun = 'chat_conversation' AND scope_id = {work}"],
+        &["UPDATE counters SET count = 1 WHERE noun = 'chat_conversation' AND scope_id = {contract work}"],
     ),
     ("count_chat_messages", &[], &["UPDATE counters SET count = count + 1 WHERE noun = 'chat_message'"]),
+    // Operations.
+    ("operation_owner", &[], &["UPDATE operations SET owner_id = {no} WHERE state = 'abandoned'"]),
+    ("operation_person", &[], &["UPDATE operations SET principal_id = {no} WHERE state = 'abandoned'"]),
+    (
+        "operation_undoes_none",
+        &[],
+        &["UPDATE operations SET kind = 'undo', undoes = {no} WHERE state = 'abandoned'"],
+    ),
+    ("operation_undone_by_none", &[], &["UPDATE operations SET undone_by = {no} WHERE state = 'abandoned'"]),
+    ("task_deleted_by", &["trash_put"], &["UPDATE tasks SET deleted_by = {no} WHERE name = 'trashed'"]),
+    (
+        "contract_deleted_by",
+        &["trash_put"],
+        &["UPDATE contracts SET deleted_by = {no} WHERE name = 'dropped'"],
+    ),
+    (
+        "checkpoint_put_away_by",
+        &["put_away", "put_away_both"],
+        &["UPDATE task_checkpoints SET put_away_by = {no} WHERE put_away_by IS NOT NULL"],
+    ),
+    (
+        "snapshot_put_away_by",
+        &["put_away_both"],
+        &["UPDATE conversation_snapshots SET put_away_by = {no} WHERE put_away_by IS NOT NULL"],
+    ),
+    ("command_operation", &[], &["UPDATE daemon_commands SET operation_id = {no} WHERE state = 'failed'"]),
+    ("request_owner", &[], &["UPDATE idempotency_keys SET owner_id = {no} WHERE status IS NULL"]),
+    ("operation_end", &[], &["UPDATE operations SET finished_at = NULL WHERE state = 'abandoned'"]),
+    ("operation_end", &[], &["UPDATE operations SET after = NULL WHERE kind = 'restore'"]),
+    ("operation_end", &[], &["UPDATE operations SET error = 'no' WHERE kind = 'restore'"]),
+    (
+        "operation_on",
+        &[],
+        &["UPDATE operations SET task_id = NULL, contract_id = NULL WHERE kind = 'restore'"],
+    ),
+    ("operation_on", &[], &["UPDATE operations SET kind = 'undo' WHERE kind = 'restore'"]),
+    (
+        "operation_open_twice",
+        &[],
+        &[
+            "UPDATE operations SET contract_id = {contract work} WHERE state = 'prepared' AND task_id = {live}",
+            "INSERT INTO operations (id, owner_id, kind, state, contract_id, principal_id, origin, request, before, created_at) \
+        SELECT {no}, owner_id, 'delete', state, contract_id, principal_id, origin, request, before, created_at FROM operations \
+        WHERE state = 'prepared' AND task_id = {live}",
+        ],
+    ),
+    (
+        "operation_undone",
+        &[],
+        &[
+            "UPDATE operations SET undone_by = (SELECT id FROM operations WHERE kind = 'restore') WHERE state = 'abandoned'",
+        ],
+    ),
+    (
+        "operation_undoes",
+        &["trash_put"],
+        &["UPDATE operations SET undone_by = NULL WHERE kind = 'delete' AND task_id = {returned}"],
+    ),
+    (
+        "operation_undoes",
+        &[],
+        &[
+            "UPDATE operations SET kind = 'undo', undoes = (SELECT id FROM operations WHERE kind = 'restore') \
+        WHERE state = 'abandoned'",
+        ],
+    ),
+    ("trash_time", &["count_tasks"], &["UPDATE tasks SET deleted_at = NULL WHERE name = 'trashed'"]),
+    ("trash_time", &["count_contracts"], &["UPDATE contracts SET deleted_at = NULL WHERE name = 'dropped'"]),
+    (
+        "trash_task",
+        &["count_tasks"],
+        &[
+            "UPDATE tasks SET deleted_at = created_at, deleted_by = (SELECT id FROM operations WHERE kind = 'restore') \
+        WHERE name = 'returned'",
+        ],
+    ),
+    (
+        "trash_task",
+        &["count_tasks"],
+        &[
+            "UPDATE tasks SET deleted_at = created_at, deleted_by = (SELECT id FROM operations WHERE kind = 'delete' \
+        AND task_id = {returned}) WHERE name = 'returned'",
+        ],
+    ),
+    (
+        "trash_contract",
+        &["count_contracts", "trash_of_contract"],
+        &[
+            "UPDATE contracts SET deleted_at = created_at, deleted_by = (SELECT id FROM operations WHERE kind = 'delete' \
+        AND contract_id = {contract dropped}) WHERE name = 'work'",
+        ],
+    ),
+    (
+        "trash_of_contract",
+        &["count_tasks"],
+        &["UPDATE tasks SET deleted_at = NULL, deleted_by = NULL WHERE name = 'dropped'"],
+    ),
+    (
+        "trash_put",
+        &["count_tasks"],
+        &["UPDATE tasks SET deleted_at = NULL, deleted_by = NULL WHERE name = 'redone'"],
+    ),
+    (
+        "trash_put",
+        &["count_contracts"],
+        &["UPDATE contracts SET deleted_at = NULL, deleted_by = NULL WHERE name = 'dropped'"],
+    ),
+    (
+        "put_away_by",
+        &["put_away"],
+        &[
+            "UPDATE task_checkpoints SET put_away_by = (SELECT id FROM operations WHERE kind = 'restore') WHERE put_away_by IS NOT NULL",
+            "UPDATE conversation_snapshots SET put_away_by = (SELECT id FROM operations WHERE kind = 'restore') \
+        WHERE put_away_by IS NOT NULL",
+        ],
+    ),
+    (
+        "put_away_both",
+        &["count_snapshots"],
+        &["UPDATE conversation_snapshots SET put_away_by = NULL WHERE put_away_by IS NOT NULL"],
+    ),
+    (
+        "put_away",
+        &["count_snapshots", "checkpoint_count", "checkpoint_last"],
+        &[
+            "UPDATE task_checkpoints SET put_away_by = NULL",
+            "UPDATE conversation_snapshots SET put_away_by = NULL",
+        ],
+    ),
+    (
+        "erased_is_there",
+        &["trash_put", "erased_is_counted"],
+        &[
+            "UPDATE operations SET task_id = {idle} WHERE kind IN ('purge', 'delete') AND task_id = (SELECT task_id FROM operations \
+        WHERE kind = 'purge' AND state = 'done' AND task_id IS NOT NULL)",
+        ],
+    ),
+    (
+        "erased_is_counted",
+        &[],
+        &[
+            "INSERT INTO counters (owner_id, scope_id, noun, kind, phase, count) SELECT owner_id, task_id, 'message', '', '', 0 \
+        FROM operations WHERE kind = 'purge' AND state = 'done' AND task_id IS NOT NULL",
+        ],
+    ),
+    (
+        "erased_is_counted",
+        &[],
+        &[
+            "INSERT INTO counters (owner_id, scope_id, noun, kind, phase, count) SELECT owner_id, contract_id, 'task', '', '', 0 \
+        FROM operations WHERE kind = 'purge' AND state = 'done' AND task_id IS NULL",
+        ],
+    ),
+    (
+        "erased_is_told",
+        &[],
+        &[
+            "UPDATE operations SET error = NULL, request = '{\"message\": \"a secret\"}' WHERE kind = 'delete' \
+        AND contract_id IN (SELECT contract_id FROM operations WHERE kind = 'purge' AND state = 'done')",
+        ],
+    ),
+    (
+        "operation_waits",
+        &[],
+        &[
+            "UPDATE operations SET created_at = '2026-01-15T09:30:00.000000Z' WHERE state = 'prepared'",
+            "UPDATE daemon_commands SET state = 'failed', error = 'no', updated_at = '2026-01-15T09:30:00.000000Z' \
+        WHERE operation_id IS NOT NULL AND run_id IS NULL",
+        ],
+    ),
     // Keys and chats.
     ("key_of_agent", &[], &["UPDATE api_keys SET run_id = NULL WHERE kind = 'tool'"]),
     ("key_expiry", &[], &["UPDATE api_keys SET expires_at = NULL WHERE kind = 'session'"]),
@@ -522,6 +693,8 @@ pub(super) const BREAKS: &[Break] = &[
         WHERE event_type = 'turn' AND run_number = 1"],
     ),
     ("unreadable", &["checkpoint_patch"], &["UPDATE blobs SET bytes = -1"]),
+    ("unreadable", &[], &["UPDATE operations SET origin = 'whim' WHERE state = 'abandoned'"]),
+    ("unreadable", &[], &["UPDATE idempotency_keys SET codec = 99 WHERE status IS NOT NULL"]),
     ("unreadable", &[], &["UPDATE mesh_chat_messages SET codec = 99"]),
     ("unreadable", &[], &["UPDATE contract_chat_messages SET codec = 99"]),
     ("unreadable", &[], &["UPDATE conversation_messages SET codec = 99 WHERE task_id = {live} AND seq = 1"]),

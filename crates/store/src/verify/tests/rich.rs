@@ -1,5 +1,7 @@
 //! A healthy database with something of everything in it, made as a server makes it.
 
+mod changes;
+
 use crate::{
     ApiKey, ChatConversation, ChatMessage, Checkpoint, Db, InboxMessage, KeyKind, NewCommand, NewHistory,
     NewKey, NewTaskEvent, Order, Run, Seek, Snapshot, Task, Tx, User, UserKind, blobs, chats, checkpoints,
@@ -27,7 +29,7 @@ pub(super) struct Builder<'a> {
 }
 
 /// Fills a database. Tasks are known by their names: `done` has run twice and has a contract, `live` waits for an answer, `idle`
-/// has never run. The contract `stranger` is another owner's, the daemon `spare` has no runs.
+/// has never run; those that were deleted or restored are told of in `changes`. The contract `stranger` is another owner's, the daemon `spare` has no runs.
 pub(super) async fn fill(db: &Db) {
     let clock = Clock::system();
     let (owner, other): (OwnerId, OwnerId) = (clock.new_id(), clock.new_id());
@@ -46,12 +48,15 @@ pub(super) async fn fill(db: &Db) {
     stranger.contract("stranger").await;
     let ada = Builder { db, clock, owner, daemon };
     let contract = ada.contract("work").await;
-    let done = ada.done(contract).await;
-    ada.live().await;
+    let (done, two) = ada.done(contract).await;
+    let (live, run) = ada.live().await;
     ada.idle(&done).await;
     ada.chat(Chat::Mesh, &done).await;
     ada.chat(Chat::Contract(contract), &done).await;
     ada.keys().await;
+    ada.changes((&done, &two), (&live, &run)).await;
+    ada.requests().await;
+    changes::are_of_each_kind(db, owner).await;
 }
 
 /// Has the agent of `live` say so many messages more, with a line of its record for each.
@@ -354,7 +359,7 @@ impl Builder<'_> {
         id
     }
 
-    async fn done(&self, contract: ContractId) -> Task {
+    async fn done(&self, contract: ContractId) -> (Task, Run) {
         let mut tx = self.db.begin().await.unwrap();
         let (mut task, first) = self.task(&mut tx, "done", Some(contract)).await;
         let one = self.start(&mut tx, &mut task, 0).await;
@@ -400,10 +405,10 @@ impl Builder<'_> {
         let one = Run { branch: late.id, ..one };
         self.say(&mut tx, &one, None, &["I was not heard"]).await;
         tx.commit().await.unwrap();
-        task
+        (task, two)
     }
 
-    async fn live(&self) {
+    async fn live(&self) -> (Task, Run) {
         let mut tx = self.db.begin().await.unwrap();
         let (mut task, first) = self.task(&mut tx, "live", None).await;
         let run = self.start(&mut tx, &mut task, 0).await;
@@ -465,6 +470,7 @@ impl Builder<'_> {
         };
         keys::create(&mut tx, &key, &[1; 32]).await.unwrap();
         tx.commit().await.unwrap();
+        (task, run)
     }
 
     async fn idle(&self, done: &Task) {
