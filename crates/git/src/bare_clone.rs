@@ -3,7 +3,8 @@
 //!
 //! Layout of its refs: `refs/makima/source/heads/*` are the source's branches as they were at the last fetch;
 //! `refs/makima/source/HEAD` says where the source stood; `refs/remotes/origin/*` is what `origin` means in the user's
-//! repository; `refs/heads/makima/*` are the task branches; `refs/makima/tasks/<task id>/…` keeps checkpoints.
+//! repository; `refs/heads/makima/*` are the task branches; `refs/makima/tasks/<task id>/…` keeps checkpoints,
+//! and `refs/makima/published/*` says where each task branch was left in the user's repository.
 //! Settings that are carried over stand in a file of their own, `makima.config`, which the clone's `config` includes; the
 //! name of a branch that the source is on and that has no commit yet stands in `makima.unborn`.
 

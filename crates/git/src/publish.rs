@@ -31,6 +31,19 @@ pub enum PublishError {
     /// Only task branches are ever written.
     #[error(transparent)]
     NotOurs(#[from] BadName),
+    /// It is in the user's repository, and not where it was left: somebody has worked on it there.
+    #[error(
+        "{branch} of {repository} is at {found}, where the task did not leave it, so it was left alone: rename it there, and the task's \
+         work is brought under its name again"
+    )]
+    Moved {
+        /// The user's repository.
+        repository: PathBuf,
+        /// The branch.
+        branch: BranchName,
+        /// Where it is.
+        found: Sha,
+    },
     /// What its large files hold could not be brought.
     #[error("the large files of {branch} could not be brought into {repository}")]
     LargeFiles {
@@ -55,6 +68,7 @@ pub enum PublishError {
 
 enum FetchError {
     Git(GitError),
+    Moved(Sha),
     LargeFiles(io::Error),
 }
 
@@ -65,8 +79,9 @@ impl From<GitError> for FetchError {
 }
 
 impl BareClone {
-    /// Fetches a task branch into the source, if that is a repository on this machine. It is forced: nobody else
-    /// writes below `makima/`. No tags, hooks, `FETCH_HEAD` or housekeeping. Where the branch is there at this commit
+    /// Fetches a task branch into the source, if that is a repository on this machine. It is forced, since an agent may write its
+    /// commits anew, but only where the branch is as it was left there, or goes on from where it is: what somebody else has
+    /// committed to it is never lost. No tags, hooks, `FETCH_HEAD` or housekeeping. Where the branch is there at this commit
     /// already, nothing is done. What Git LFS keeps for it comes first.
     pub async fn publish(&self, source: &Source, branch: &BranchName) -> Result<Published, PublishError> {
         let Source::Local(repository) = source else { return Ok(Published::KeptInClone) };
@@ -77,6 +92,7 @@ impl BareClone {
         let (here, name) = (repository.clone(), branch.clone());
         self.fetch_into(repository, branch).await.map_err(|error| match error {
             FetchError::Git(source) => PublishError::Git { repository: here, branch: name, source },
+            FetchError::Moved(found) => PublishError::Moved { repository: here, branch: name, found },
             FetchError::LargeFiles(source) => {
                 PublishError::LargeFiles { repository: here, branch: name, source }
             }
@@ -97,6 +113,7 @@ impl BareClone {
         let git_dir = if inside.exists() { &inside } else { folder };
         let there = loose_ref::commit_of(git_dir, &full);
         if there.as_ref() == Some(&commit) {
+            self.note_published(branch, &commit).await?;
             return Ok(Published::Fetched { commit });
         }
         // The first turn committed nothing: the user's repository has all of it, and only lacks the name.
@@ -105,11 +122,15 @@ impl BareClone {
             let name = self.git().run("update-ref").in_folder(folder).args(["--no-deref", "--stdin"]);
             // Refused where it is there all the same, kept in another way than by a file.
             if name.stdin(create).output().await?.code == Some(0) {
+                self.note_published(branch, &commit).await?;
                 return Ok(Published::Fetched { commit });
             }
         }
         if let Some(worktree) = self.worktree_on(folder, &full).await? {
             return Ok(Published::CheckedOut { worktree });
+        }
+        if let Some(found) = self.moved_there(folder, branch, &commit).await? {
+            return Err(FetchError::Moved(found));
         }
         if self.has_large_files() {
             let looked = self.git().inspect(&Source::Local(repository.into()), None).await;
@@ -133,13 +154,44 @@ impl BareClone {
         ]);
         let fetched = fetch.arg(self.dir()).arg(format!("+{full}:{full}")).ok().await;
         match fetched {
-            Ok(_) => Ok(Published::Fetched { commit }),
+            Ok(_) => {
+                self.note_published(branch, &commit).await?;
+                Ok(Published::Fetched { commit })
+            }
             // It was checked out in between: git itself refuses then.
             Err(error) => match self.worktree_on(folder, &full).await? {
                 Some(worktree) => Ok(Published::CheckedOut { worktree }),
                 None => Err(error.into()),
             },
         }
+    }
+
+    /// Where the branch is in the user's repository, if it would be lost there: neither where it was left, nor on the way to `commit`.
+    async fn moved_there(
+        &self,
+        folder: &Path,
+        branch: &BranchName,
+        commit: &Sha,
+    ) -> Result<Option<Sha>, GitError> {
+        let asked = self.git().run("cat-file").in_folder(folder);
+        let found = self.git().objects(asked, &[&format!("{}^{{commit}}", branch.full())]).await?;
+        let Some(found) = found.into_iter().next().flatten() else { return Ok(None) };
+        if self.commit_of(&left_at(branch)).await?.as_ref() == Some(&found) {
+            return Ok(None);
+        }
+        // One that isn't here is an ancestor of nothing.
+        let ancestor = self.run("merge-base").args(["--is-ancestor", found.as_str(), commit.as_str()]);
+        Ok((ancestor.output().await?.code != Some(0)).then_some(found))
+    }
+
+    /// Keeps where the branch was left in the user's repository.
+    async fn note_published(&self, branch: &BranchName, commit: &Sha) -> Result<(), GitError> {
+        let name = left_at(branch);
+        if loose_ref::commit_of(self.dir(), &name).as_ref() == Some(commit) {
+            return Ok(());
+        }
+        let update = format!("update {name} {commit}\n");
+        self.run("update-ref").args(["--no-deref", "--stdin"]).stdin(update).ok().await.map(drop)
     }
 
     /// The worktree of the user's repository that has this branch, by HEAD or in a rebase.
@@ -157,4 +209,9 @@ impl BareClone {
         }
         Ok(None)
     }
+}
+
+/// The ref of where a branch was left in the user's repository.
+pub(crate) fn left_at(branch: &BranchName) -> String {
+    format!("refs/makima/published/{branch}")
 }

@@ -34,7 +34,13 @@ export interface paths {
         get: operations["get_contract"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Puts a contract and its tasks into the trash, or erases them for good.
+         * @description Undoing the operation brings back exactly what it put there. `purge` erases, also what is in the trash already, and can't be
+         *     undone; the user's own repository is left as it is. With an agent at work 409 `ALREADY_RUNNING`, unless `stop`: then agents are
+         *     stopped first. After 25 s, 202 with the operation, which goes on.
+         */
+        delete: operations["delete_contract"];
         options?: never;
         head?: never;
         /**
@@ -338,7 +344,13 @@ export interface paths {
         get: operations["get_task"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Puts a task into the trash, or erases it for good.
+         * @description Undoing the operation has it back as it was. `purge` erases it, also where it is in the trash already: its conversation, its
+         *     checkpoints, and on its daemon its worktree. That can't be undone; the user's own repository is left as it is. With an agent at work
+         *     409 `ALREADY_RUNNING`, unless `stop`: then the agent is stopped first. After 25 s, 202 with the operation, which goes on.
+         */
+        delete: operations["delete_task"];
         options?: never;
         head?: never;
         patch?: never;
@@ -392,7 +404,10 @@ export interface paths {
         /** The checkpoints of a task, newest first. */
         get: operations["list_checkpoints"];
         put?: never;
-        /** Makes a checkpoint of a task's worktree as it is now, whether its agent works or not. */
+        /**
+         * Makes a checkpoint of a task's worktree as it is now, whether its agent works or not.
+         * @description It is an operation, which can be undone. After 25 s, 202 with that, which goes on.
+         */
         post: operations["create_checkpoint"];
         delete?: never;
         options?: never;
@@ -530,6 +545,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mesh/tasks/{id}/snapshots/{sid}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restores a snapshot: the conversation goes on from where it stood then.
+         * @description Nothing is deleted: what was said since stays readable on its branch, and undoing the operation goes back there. The worktree stays
+         *     as it is. With an agent at work 409 `ALREADY_RUNNING`, unless `stop`: then it is stopped first.
+         */
+        post: operations["restore_snapshot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/mesh/tasks/{id}/stop": {
         parameters: {
             query?: never;
@@ -545,6 +581,61 @@ export interface paths {
          *     it is still about to.
          */
         post: operations["stop_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The changes of history, newest first: who made which, when and from where. */
+        get: operations["list_operations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An operation. */
+        get: operations["get_operation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undoes an operation: makes things as they were before it.
+         * @description That is an operation itself, so it can be undone too. Where things went on since, 409 `NEWER_CHANGES` with `details.files`, unless
+         *     `keepNewer`: then it is done, and what came after stays readable. What was erased for good can't be had again.
+         */
+        post: operations["undo_operation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -806,11 +897,30 @@ export interface components {
         };
         /** @description What a checkpoint is called: 1 to 10,000 characters, not only spaces, no NUL. */
         CheckpointMessage: string;
+        /** @description What an operation changes, as it is at one moment. What it doesn't change is absent. */
+        Circumstances: {
+            /** @description The checkpoint. */
+            checkpointId?: components["schemas"]["CheckpointId"];
+            /** @description Where the conversation stands. */
+            conversation?: components["schemas"]["Head"];
+            /** @description Whether it lies in the trash. */
+            deleted?: boolean;
+            /** @description Whether everything of it is erased. */
+            erased?: boolean;
+            /** @description Tasks that have messages of it for their own now, since they go on from them. */
+            handedOverTo?: components["schemas"]["TaskId"][];
+            /** @description Whether that checkpoint is one of its task's. */
+            kept?: boolean;
+            /** @description Where the task stood. */
+            status?: components["schemas"]["TaskStatus"];
+            /** @description Of a contract: the tasks that go with it. */
+            tasks?: components["schemas"]["TaskId"][];
+        };
         /**
          * @description What went wrong, as one word that a client can act on.
          * @enum {string}
          */
-        Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "DAEMON_OFFLINE" | "REQUEST_IN_PROGRESS" | "PRECONDITION_FAILED" | "TOO_LARGE" | "UNKNOWN_HOST" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "RATE_LIMITED" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
+        Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "OPERATION_IN_PROGRESS" | "NEWER_CHANGES" | "DAEMON_OFFLINE" | "REQUEST_IN_PROGRESS" | "PRECONDITION_FAILED" | "TOO_LARGE" | "UNKNOWN_HOST" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "RATE_LIMITED" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
         /** @description A commit's name: all of it, or 7 digits or more. */
         CommitSha: string;
         /** @description A goal with a repository and a phase. */
@@ -1135,6 +1245,16 @@ export interface components {
             /** @description The name's bytes in base64, where it is not UTF-8. */
             pathBytes?: string;
         };
+        /** @description Where the conversation of a task stands. */
+        Head: {
+            /** @description The branch that is read. */
+            branchId: components["schemas"]["BranchId"];
+            /**
+             * Format: int64
+             * @description How many messages it has there.
+             */
+            messageCount: number;
+        };
         /** @description The answer of `/healthz` and `/readyz`. */
         Health: {
             /** @description `ok`. */
@@ -1230,6 +1350,71 @@ export interface components {
          * @enum {string}
          */
         NotHeldReason: "nested_repository" | "too_large" | "unreadable" | "invalid_name";
+        /** @description One change that somebody made to history. */
+        Operation: {
+            /** @description What it changed, as it is since. */
+            after?: components["schemas"]["Circumstances"];
+            /** @description What it changes, as it was. */
+            before: components["schemas"]["Circumstances"];
+            /** @description The contract that it is done to, or that the task belongs to. */
+            contractId?: components["schemas"]["ContractId"];
+            /** @description When it was asked for. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Why it failed, or was abandoned. */
+            error?: string;
+            /** @description When it was finished. */
+            finishedAt?: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["OperationId"];
+            /** @description What it does. */
+            kind: components["schemas"]["OperationKind"];
+            /** @description Where it was asked for. */
+            origin: components["schemas"]["Origin"];
+            /** @description Who asked for it. */
+            principal: components["schemas"]["PrincipalId"];
+            /** @description What was asked for. */
+            request: Record<string, never>;
+            /** @description How far it has come. */
+            state: components["schemas"]["OperationState"];
+            /** @description The task that it is done to. */
+            taskId?: components["schemas"]["TaskId"];
+            /** @description The operation that it undoes. */
+            undoes?: components["schemas"]["OperationId"];
+            /** @description The operation that undid it. */
+            undoneBy?: components["schemas"]["OperationId"];
+        };
+        /**
+         * Format: uuid
+         * @description A change of history.
+         */
+        OperationId: string;
+        /**
+         * @description What an operation does.
+         * @enum {string}
+         */
+        OperationKind: "delete" | "purge" | "restore" | "checkpoint" | "undo";
+        /** @description A page of operations, newest first. */
+        OperationList: {
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string;
+            /** @description The rows. */
+            operations: components["schemas"]["Operation"][];
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+        };
+        /**
+         * @description How far an operation has come.
+         * @enum {string}
+         */
+        OperationState: "prepared" | "done" | "failed" | "abandoned";
+        /**
+         * @description Where a change was asked for.
+         * @enum {string}
+         */
+        Origin: "api" | "cli" | "web" | "agent" | "server";
         /**
          * Format: uuid
          * @description A row of `users` that things belong to: a person or a team.
@@ -1286,6 +1471,11 @@ export interface components {
         };
         /** @description An absolute path, or a URL that git takes. */
         Repository: string;
+        /** @description How to restore a snapshot. */
+        RestoreSnapshot: {
+            /** @description Whether an agent that works is stopped first. */
+            stop?: boolean;
+        };
         /** @description What is said: 1 to 1,000,000 characters, not only spaces, no NUL. */
         Said: string;
         /** @description Something to say in a chat. */
@@ -1542,6 +1732,13 @@ export interface components {
             /** @description The tool. */
             name: string;
         };
+        /** @description How to undo an operation. */
+        UndoOperation: {
+            /** @description Whether it is undone though things went on since; what came after is kept. */
+            keepNewer?: boolean;
+            /** @description Whether an agent that works is stopped first. */
+            stop?: boolean;
+        };
         /**
          * @description What opened the door.
          * @enum {string}
@@ -1691,6 +1888,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Contract"];
+                };
+            };
+        };
+    };
+    delete_contract: {
+        parameters: {
+            query?: {
+                /** @description Whether it is erased for good, instead of put into the trash. That can't be undone. */
+                purge?: boolean;
+                /** @description Whether agents that work are stopped first. */
+                stop?: boolean;
+            };
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description It goes on: look at the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
                 };
             };
         };
@@ -2710,6 +2963,62 @@ export interface operations {
             };
         };
     };
+    delete_task: {
+        parameters: {
+            query?: {
+                /** @description Whether it is erased for good, instead of put into the trash. That can't be undone. */
+                purge?: boolean;
+                /** @description Whether agents that work are stopped first. */
+                stop?: boolean;
+            };
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description It goes on: look at the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+        };
+    };
     answer_question: {
         parameters: {
             query?: never;
@@ -2886,6 +3195,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description It goes on: look at the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
                 };
             };
         };
@@ -3245,6 +3563,62 @@ export interface operations {
             };
         };
     };
+    restore_snapshot: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TaskId"];
+                sid: components["schemas"]["SnapshotId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RestoreSnapshot"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description It goes on: look at the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+        };
+    };
     stop_task: {
         parameters: {
             query?: never;
@@ -3292,6 +3666,152 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Task"];
+                };
+            };
+        };
+    };
+    list_operations: {
+        parameters: {
+            query?: {
+                /** @description Those on this contract and on its tasks, also where it lies in the trash or was erased. */
+                contract_id?: components["schemas"]["ContractId"];
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description Those of one of these kinds; repeated or with commas. */
+                kind?: ("delete" | "purge" | "restore" | "checkpoint" | "undo")[];
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /** @description Those that are in one of these states; repeated or with commas. */
+                state?: ("prepared" | "done" | "failed" | "abandoned")[];
+                /** @description Those on this task, also where it lies in the trash or was erased. */
+                task_id?: components["schemas"]["TaskId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationList"];
+                };
+            };
+        };
+    };
+    get_operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["OperationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+        };
+    };
+    undo_operation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["OperationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UndoOperation"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description It goes on: look at the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
                 };
             };
         };

@@ -41,6 +41,41 @@ async fn one_that_is_checked_out_is_left_alone() {
     assert!(matches!(task.clone.publish(&user.source(), &branch()).await, Ok(Published::Fetched { .. })));
 }
 
+/// Fault: a user commits to a task's branch
+/// Moment: between two turns of its agent, which has written its own commits anew
+/// Outcome: the branch is left alone and it is said why; once it is out of the way, the task's work comes under its name
+/// Pain: 3
+#[tokio::test]
+async fn what_the_user_committed_to_it_is_never_lost() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    task.repo.write("a.txt", "1\n").commit("Work");
+    task.clone.publish(&user.source(), &branch()).await.unwrap();
+    user.git(&["switch", "-q", branch().as_str()]);
+    let theirs = user.write("b.txt", "theirs\n").commit("By the user");
+    user.git(&["switch", "-q", "main"]);
+    user.git(&["pack-refs", "--all"]);
+    for message in ["Rewritten", "Rewritten again"] {
+        task.repo.git(&["commit", "-q", "--amend", "-m", message]);
+        let refused = task.clone.publish(&user.source(), &branch()).await.unwrap_err();
+        assert!(
+            matches!(&refused, PublishError::Moved { found, .. } if found.as_str() == theirs),
+            "{refused}"
+        );
+        assert_eq!(user.git(&["rev-parse", branch().as_str()]), theirs);
+    }
+    user.git(&["branch", "-m", branch().as_str(), "mine"]);
+    task.clone.publish(&user.source(), &branch()).await.unwrap();
+    assert_eq!(user.git(&["log", "-1", "--format=%s", branch().as_str()]), "Rewritten again");
+    // What goes on from theirs brings it along.
+    user.git(&["branch", "-f", branch().as_str(), "mine"]);
+    task.repo.git(&["fetch", "-q", user.folder.to_str().unwrap(), "mine"]);
+    task.repo.git(&["reset", "-q", "--hard", "FETCH_HEAD"]);
+    let on = task.repo.write("a.txt", "2\n").commit("On top");
+    task.clone.publish(&user.source(), &branch()).await.unwrap();
+    assert_eq!(user.git(&["rev-parse", branch().as_str()]), on);
+}
+
 #[tokio::test]
 async fn others_are_never_written() {
     let (lab, user) = Lab::with_user().await;

@@ -6,7 +6,7 @@ use makima_model::{
     CheckpointKind, CheckpointMade, Question, QuestionKind, Record, RunOutcome, TaskId, TaskStatus,
 };
 use makima_wire::{
-    CreateContract, CreateTask, List, ListTasks,
+    CreateContract, CreateSnapshot, CreateTask, Deletion, List, ListTasks,
     frame::{Checkpointed, Command, CommandOutcome, CommandResult},
 };
 use reqwest::{Method, Response, StatusCode};
@@ -107,6 +107,8 @@ async fn how_much(lab: &Lab, task: TaskId) -> Vec<i64> {
     counts.push(lab.count("SELECT COUNT(*) FROM history_events").await);
     counts.push(lab.count("SELECT COUNT(*) FROM task_inbox").await);
     counts.push(lab.count("SELECT COUNT(*) FROM daemon_commands").await);
+    counts.push(lab.count("SELECT COUNT(*) FROM operations").await);
+    counts.push(lab.count("SELECT COUNT(*) FROM conversation_branches").await);
     counts
 }
 
@@ -123,7 +125,11 @@ fn keyed_routes() -> Vec<String> {
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
             if parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key") {
                 let path = path.strip_prefix("/api/v1").unwrap();
-                routes.push(format!("{} {}", method.to_uppercase(), path.replace("{cid}", "{id}")));
+                routes.push(format!(
+                    "{} {}",
+                    method.to_uppercase(),
+                    path.replace("{cid}", "{id}").replace("{sid}", "{id}")
+                ));
             }
         }
     }
@@ -170,6 +176,9 @@ on_both! {
         let chat = format!("/contracts/{}/chat", made.id);
         let own: Value = lab.client.send(Method::POST, &chat, Some(&json!({ "content": "hello" }))).await.unwrap();
         let own = own["conversationId"].as_str().unwrap();
+        let snapshot = lab.client.create_snapshot(task.id, &CreateSnapshot::default()).await.unwrap();
+        let third = lab.task("gone").await;
+        let deleted = lab.client.delete_task(third.id, Deletion::default()).await.unwrap();
         let requests = [
             (Method::POST, format!("{chat}/conversations"), json!({ "name": "Rain" })),
             (Method::POST, format!("{chat}/conversations/{own}/activate"), Value::Null),
@@ -189,6 +198,10 @@ on_both! {
             (Method::POST, format!("/mesh/tasks/{}/stop", waiting.id), Value::Null),
             (Method::POST, format!("/mesh/tasks/{}/cancel", task.id), Value::Null),
             (Method::POST, format!("/keys/{key}/revoke"), Value::Null),
+            (Method::POST, format!("/mesh/tasks/{}/snapshots/{}/restore", task.id, snapshot.id), json!({})),
+            (Method::POST, format!("/operations/{}/undo", deleted.id), json!({})),
+            (Method::DELETE, format!("/mesh/tasks/{}", waiting.id), Value::Null),
+            (Method::DELETE, format!("/contracts/{}", made.id), Value::Null),
         ];
         let mut sent = ELSEWHERE.map(str::to_owned).to_vec();
         for (method, path, body) in requests {

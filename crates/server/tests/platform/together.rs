@@ -544,15 +544,17 @@ everywhere! {
             3 => client.stop_task(task.id).await.map(drop),
             _ => client.reassign_task(task.id, None).await.map(drop),
         }).await;
-        done(&answers, &[Code::NotRunning, Code::Conflict]);
+        done(&answers, &[Code::NotRunning, Code::Conflict, Code::OperationInProgress]);
         let of = |kind: usize| answers.iter().skip(kind).step_by(5).filter(|answer| answer.is_ok()).count();
-        assert_eq!((of(0), of(1), of(2), of(4)), (crowd.many / 5, crowd.many / 5, crowd.many / 5, 0));
+        assert_eq!((of(0), of(2), of(4)), (crowd.many / 5, crowd.many / 5, 0));
+        // One is made at a time; the others are told so.
+        assert!(of(1) > 0);
         // What was said to a run that ended meanwhile waits for the next one, if nobody stopped that too.
         crowd.lab.client.send_message(task.id, "and last").await.unwrap();
         let all = before + crowd.many as i64 / 5 + 1;
         crowd.lab.until(&task, |task| task.message_count == all && task.status == TaskStatus::Running).await;
         let checkpoints = crowd.lab.client.checkpoints(task.id, &List::default()).await.unwrap();
         let numbers: BTreeSet<i64> = checkpoints.checkpoints.iter().map(|one| one.checkpoint_number).collect();
-        assert_eq!((numbers.len(), checkpoints.total_count), (crowd.many / 5, crowd.many as i64 / 5));
+        assert_eq!((numbers.len(), checkpoints.total_count), (of(1), of(1) as i64));
     }
 }

@@ -1,7 +1,7 @@
 //! What is let fail.
 
 use super::stage::{Stage, kill};
-use makima_testkit::Random;
+use makima_testkit::{FaultProxy, Random, Way};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A fault.
@@ -15,7 +15,11 @@ enum Fault {
     Host,
     /// An agent is killed.
     Agent,
-    /// Everything is, as if the machine had lost power.
+    /// A daemon's connection is cut, in the middle of a frame perhaps.
+    Cut,
+    /// A daemon's connection is left behind: the daemon connects anew, and what was on its way arrives late.
+    LeftBehind,
+    /// Everything is killed, as if the machine had lost power.
     Machine,
 }
 
@@ -47,11 +51,16 @@ impl Chaos {
             Fault::Host,
             Fault::Agent,
             Fault::Agent,
+            Fault::Cut,
+            Fault::Cut,
+            Fault::LeftBehind,
             Fault::Machine,
         ];
         let fault = *self.random.pick(&faults);
         *self.struck.entry(fault).or_default() += 1;
         let stage = Arc::clone(&self.stage);
+        // What was held back by the fault before.
+        stage.networks.iter().for_each(FaultProxy::open);
         match fault {
             Fault::Part => {
                 let part = self.random.below(stage.parts());
@@ -67,6 +76,14 @@ impl Chaos {
             }
             Fault::Host => self.one_of("run-host"),
             Fault::Agent => self.one_of("scripted-agent"),
+            Fault::Cut => {
+                let (bytes, network) = (self.random.below(20_000), self.random.pick(&stage.networks));
+                match self.random.chance(0.5) {
+                    true => network.cut_after(Way::Up, bytes),
+                    false => network.cut(),
+                }
+            }
+            Fault::LeftBehind => self.random.pick(&stage.networks).leave_behind(),
             Fault::Machine => {
                 // Those that are killed first must not be replaced by those that are killed last.
                 (0..stage.parts()).for_each(|part| stage.kill(part));

@@ -3,6 +3,7 @@
 use super::Size;
 use crate::lab::{Lab, Started, finish, processes_of, send, start, until, wait};
 use makima_client::Client;
+use makima_testkit::FaultProxy;
 use makima_wire::ListTasks;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -22,6 +23,8 @@ pub(super) struct Stage {
     address: String,
     /// The server, then the daemons.
     parts: Vec<Mutex<Option<Started>>>,
+    /// What lies between each daemon and the server.
+    pub(super) networks: Vec<FaultProxy>,
 }
 
 /// What an agent says at a step, and the command that it runs.
@@ -50,12 +53,15 @@ impl Stage {
     pub(super) async fn set(size: &Size) -> Self {
         let lab = Lab::new(script(size));
         let config = fs::read_to_string(lab.data().join("makima.toml")).unwrap();
-        for daemon in 0..size.daemons {
-            let folder = lab.path(&format!("daemon-{daemon}"));
+        for folder in (1..=size.daemons).map(|daemon| data_of(&lab, daemon)) {
             fs::create_dir(&folder).unwrap();
             fs::write(folder.join("makima.toml"), &config).unwrap();
         }
         let (server, address) = start_server(&lab, "127.0.0.1:0");
+        let mut networks = Vec::new();
+        for _ in 0..size.daemons {
+            networks.push(FaultProxy::before(&format!("http://{address}")).await);
+        }
         let user = lab.finish(&["user", "create", "ada", "--json"]);
         let key = user.json()["apiKey"].as_str().unwrap().to_owned();
         let client = Client::new(&format!("http://{address}"), Some(key.clone())).unwrap();
@@ -68,6 +74,7 @@ impl Stage {
                 .chain((0..size.daemons).map(|_| None))
                 .map(Mutex::new)
                 .collect(),
+            networks,
             lab,
         };
         stage.stand().await;
@@ -108,12 +115,11 @@ impl Stage {
     }
 
     fn start_daemon(&self, number: usize) -> Started {
-        let data = self.lab.path(&format!("daemon-{}", number - 1));
         let name = format!("daemon {number}");
-        let url = format!("http://{}", self.address);
+        let url = self.networks[number - 1].url();
         let mut command = self.lab.makima(&["daemon", "--server-url", &url, "--name", &name]);
         command.args(["--max-concurrent-tasks", "100"]).env("MAKIMA_API_KEY", &self.key);
-        command.env("MAKIMA_DATA_DIR", data);
+        command.env("MAKIMA_DATA_DIR", data_of(&self.lab, number));
         let log = self.log();
         Started(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
     }
@@ -186,7 +192,14 @@ impl Stage {
         }
         let left = self.processes();
         assert!(left.is_empty(), "{left:?} are left");
+        let daemons: Vec<PathBuf> = (1..self.parts()).map(|daemon| data_of(&self.lab, daemon)).collect();
+        self.lab.verify_with(&daemons);
     }
+}
+
+/// The data directory of a daemon, the first of which is 1.
+fn data_of(lab: &Lab, daemon: usize) -> PathBuf {
+    lab.path(&format!("daemon-{daemon}"))
 }
 
 /// Starts the server, and waits until it is ready. Answers where it listens.
