@@ -22,7 +22,7 @@ pub struct ApiError {
     details: Option<Value>,
     retry_after: Option<u64>,
     /// The tag of what is there.
-    etag: Option<HeaderValue>,
+    etag: Option<Box<HeaderValue>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -65,7 +65,7 @@ impl ApiError {
 
     /// The same, with the tag of what is there.
     pub(crate) fn tagged(self, etag: Option<HeaderValue>) -> Self {
-        Self { etag, ..self }
+        Self { etag: etag.map(Box::new), ..self }
     }
 
     /// What went wrong.
@@ -137,7 +137,7 @@ impl IntoResponse for ApiError {
         // The body needs the request's id, which only the outermost layer knows: see `answer_errors`.
         let mut response = self.status().into_response();
         if let Some(etag) = &self.etag {
-            response.headers_mut().insert(header::ETAG, etag.clone());
+            response.headers_mut().insert(header::ETAG, HeaderValue::clone(etag));
         }
         response.extensions_mut().insert(self);
         response

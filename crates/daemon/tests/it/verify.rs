@@ -94,7 +94,7 @@ fn rules(report: &Report) -> Vec<String> {
 pub async fn look(lab: &Lab) -> Report {
     let environment = Environment::pick(lab.config().environment);
     let git = Git::find(environment).await.unwrap();
-    let inventory = Inventory::list(&lab.data()).unwrap().expect("there is a data folder");
+    let inventory = Inventory::list(&lab.data()).unwrap().unwrap();
     let Some(daemon) = inventory.listed().daemon else { return Report::default() };
     let before = lab.server.kept().known(daemon);
     let looked = inventory.look(&git, &before, &mut |_| {}).await;

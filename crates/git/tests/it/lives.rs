@@ -689,17 +689,20 @@ fn is_blob_of(repo: &Repo, blob: &str, file: &Path) -> bool {
     let (mut stored, mut file) = (git.stdout.take().unwrap(), fs::File::open(file).unwrap());
     let (mut left, mut right) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut bytes = 0;
-    loop {
+    let is_same = loop {
         let read = stored.read(&mut left).unwrap();
         if read == 0 {
-            return git.wait().unwrap().success() && file.read(&mut right).unwrap() == 0 && bytes == LARGE;
+            break file.read(&mut right).unwrap() == 0 && bytes == LARGE;
         }
         file.read_exact(&mut right[..read]).unwrap();
         if left[..read] != right[..read] {
-            return false;
+            break false;
         }
         bytes += read as u64;
-    }
+    };
+    // One that is not read to its end is told by its pipe.
+    drop(stored);
+    git.wait().unwrap().success() && is_same
 }
 
 /// The most memory that this process ever had, in MiB.

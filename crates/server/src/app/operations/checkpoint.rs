@@ -32,7 +32,7 @@ pub(crate) enum Making {
     /// It is made.
     Made(Box<Checkpoint>),
     /// It is about to be.
-    GoesOn(Operation),
+    GoesOn(Box<Operation>),
 }
 
 impl App {
@@ -99,7 +99,7 @@ impl App {
     async fn checkpoint_of(&self, by: Caller, id: OperationId, until: Instant) -> Result<Making, ApiError> {
         let operation = self.finished_operation(by.owner, id, until).await?;
         if operation.state == OperationState::Prepared {
-            return Ok(Making::GoesOn(operation));
+            return Ok(Making::GoesOn(Box::new(operation)));
         }
         let mut tx = self.db().read().await?;
         let made = match operation.before.checkpoint_id.filter(|_| operation.state == OperationState::Done) {

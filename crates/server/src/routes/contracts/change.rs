@@ -17,7 +17,7 @@ use makima_wire::{ChangeContract, Contract};
 /// for what can be changed of a contract, its phase included, and not for what its tasks come to.
 #[utoipa::path(patch, path = "/api/v1/contracts/{id}", tag = "contracts", 
     params(("id" = ContractId, Path), ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[!#-~]*"(, "[!#-~]*")*)$"#,
-        description = "The tags that it may have")),
+        example = "\"1\"", description = "The tags that it may have")),
     request_body = ChangeContract,
     responses((status = 200, body = Contract, headers(("ETag" = String, description = "The tag of the contract"))), ApiError))]
 pub(crate) async fn change_contract(

@@ -45,7 +45,7 @@ pub(crate) async fn create_checkpoint(
 ) -> Result<Response, ApiError> {
     Ok(match app.make_checkpoint(caller, id, wanted.message).await? {
         Making::Made(checkpoint) => (StatusCode::CREATED, Json(shown(*checkpoint))).into_response(),
-        Making::GoesOn(operation) => answered(operation).into_response(),
+        Making::GoesOn(operation) => answered(*operation).into_response(),
     })
 }
 
