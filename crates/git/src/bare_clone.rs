@@ -8,6 +8,7 @@
 
 mod base;
 mod carried;
+mod leftovers;
 mod make;
 mod progress;
 

@@ -18,6 +18,8 @@ mod diffs;
 mod environments;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/leftovers.rs"]
+mod leftovers;
 #[path = "it/naive.rs"]
 mod naive;
 #[path = "it/new_repository.rs"]
