@@ -17,6 +17,7 @@ mod journal;
 mod process;
 mod runs;
 mod socket;
+mod trouble;
 mod workshop;
 mod worktrees;
 

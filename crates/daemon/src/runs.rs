@@ -184,20 +184,22 @@ impl Runs {
     }
 
     /// Takes note that the server has all entries up to `n`. A run whose end it has is forgotten.
-    pub(crate) async fn acknowledged(&self, run: RunId, n: u64) -> Result<(), DaemonError> {
+    pub(crate) async fn acknowledged(&self, run: RunId, n: u64) {
         // Whoever speaks to the server may have waited for room.
         self.workshop.news.notify_one();
-        let Some(known) = self.get(run) else { return Ok(()) };
+        let Some(known) = self.get(run) else { return };
         let progress = known.progress();
         if !progress.has_ended || n < progress.durable.n {
-            return Ok(());
+            return;
         }
         let folder = known.folder.clone();
         if self.locked().remove(&run).is_some() {
-            disk::off_thread(move || erase(&folder)).await?;
+            // What can't be removed now is told again by the next daemon, and removed then.
+            if let Err(error) = disk::off_thread(move || erase(&folder)).await {
+                tracing::warn!(%run, error = told(&error), "what is left of a run stays here");
+            }
             self.count.send_modify(|count| *count = count.saturating_sub(1));
         }
-        Ok(())
     }
 
     /// Stops all agents in good order, and waits until they have ended.

@@ -1,6 +1,8 @@
 //! What all runs of a daemon share.
 
-use crate::{DaemonConfig, agents::Agents, folders::Folders, socket::Piece, worktrees::Worktrees};
+use crate::{
+    DaemonConfig, agents::Agents, folders::Folders, socket::Piece, trouble::Troubles, worktrees::Worktrees,
+};
 use makima_client::daemon::DaemonClient;
 use makima_model::RunId;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ pub(crate) struct Workshop {
     pub(crate) worktrees: Worktrees,
     pub(crate) agents: Agents,
     pub(crate) server: DaemonClient,
+    /// What keeps it from working.
+    pub(crate) troubles: Troubles,
     /// Rung when there is something new for the server.
     pub(crate) news: Notify,
     /// Live pieces of messages, for the server.

@@ -2,7 +2,7 @@
 
 use crate::{
     StoreError, Tx,
-    columns::{At, Cells, Entity, all, json_of, one, text},
+    columns::{At, Cells, Entity, all, json_of, maybe_text, one, text},
     db::{affected, on},
     error::Act,
     statements::statements,
@@ -22,6 +22,7 @@ impl Entity for Daemon {
             running_tasks: cells.int("running_tasks")?,
             agents: cells.json("agents")?,
             last_heartbeat_at: cells.at("last_heartbeat_at")?,
+            trouble: cells.maybe_text("trouble")?,
         })
     }
 }
@@ -42,9 +43,9 @@ statements! {
     UPSERT = "INSERT INTO daemons (id, owner_id, name, hostname, status, max_concurrent_tasks, agents, last_heartbeat_at) \
         VALUES ($1, $2, $3, $4, 'online', $5, $6, $7) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
         hostname = excluded.hostname, status = 'online', max_concurrent_tasks = excluded.max_concurrent_tasks, \
-        agents = excluded.agents, last_heartbeat_at = excluded.last_heartbeat_at \
+        agents = excluded.agents, last_heartbeat_at = excluded.last_heartbeat_at, trouble = NULL \
         WHERE daemons.owner_id = excluded.owner_id";
-    BEAT = "UPDATE daemons SET status = 'online', last_heartbeat_at = $3 WHERE id = $1 AND owner_id = $2";
+    BEAT = "UPDATE daemons SET status = 'online', last_heartbeat_at = $3, trouble = $4 WHERE id = $1 AND owner_id = $2";
     SET_OFFLINE = "UPDATE daemons SET status = 'offline' WHERE id = $1 AND owner_id = $2 AND status = 'online'";
     GET = daemons!("id = $1 AND owner_id = $2");
     OF_OWNER = daemons!("owner_id = $1 ORDER BY name, id");
@@ -86,13 +87,19 @@ pub async fn upsert(tx: &mut Tx, owner: OwnerId, hello: Hello<'_>) -> Result<(),
     if kept > 0 { Ok(()) } else { Err(StoreError::ForeignDaemon) }
 }
 
-/// A daemon's heart beats: it is online. Whether there is such a daemon.
-pub async fn beat(tx: &mut Tx, owner: OwnerId, id: DaemonId) -> Result<bool, StoreError> {
+/// A daemon's heart beats: it is online, and says what keeps it from working. Whether there is such a daemon.
+pub async fn beat(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: DaemonId,
+    trouble: Option<&str>,
+) -> Result<bool, StoreError> {
     let now = tx.now().await?;
     let kept = on!(tx, |c| sqlx::query(BEAT)
         .bind(id.uuid())
         .bind(owner.uuid())
         .bind(At(now))
+        .bind(maybe_text(trouble))
         .execute(c)
         .await
         .map(affected))

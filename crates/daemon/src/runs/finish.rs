@@ -1,7 +1,12 @@
 //! What is done when nothing of a run's agent is left: the last checkpoint, the last commit, the last entry.
 
 use super::{drive::Driver, pen::Pen};
-use crate::{DaemonError, error::told, host, journal::Standing, process};
+use crate::{
+    DaemonError, disk, host,
+    journal::Standing,
+    process,
+    trouble::{Held, told_with_advice},
+};
 use makima_model::{Record, RunEnd, RunOutcome};
 use std::time::Duration;
 
@@ -20,7 +25,8 @@ impl Driver {
                 Ok(()) => return,
                 Err(DaemonError::JournalHeld { .. }) => tokio::time::sleep(LETTING_GO).await,
                 Err(error) => {
-                    tracing::error!(run = %self.run.run, error = told(&error), "the run can't be ended; trying again");
+                    let why = format!("a run can't be ended: {}", told_with_advice(&error));
+                    self.board.workshop.troubles.begin(Held::Run(self.run.run), why);
                     tokio::time::sleep(NEXT_TRY).await;
                 }
             }
@@ -35,7 +41,10 @@ impl Driver {
         }
         let end = match end {
             Some(end) => end.clone(),
-            None => host::left_by(&self.folder)?.unwrap_or_else(lost),
+            None => {
+                let folder = self.folder.clone();
+                disk::off_thread(move || host::left_by(&folder)).await?.unwrap_or_else(lost)
+            }
         };
         let mut records = self.rest(&standing, &end).await;
         records.push(Record::Ended(end));
@@ -48,10 +57,11 @@ impl Driver {
         let worktrees = &self.board.workshop.worktrees;
         let mut records = Vec::new();
         for turn in standing.last_kept + 1..=standing.last_turn {
-            records.extend(worktrees.keep_turn(&self.run, turn).await);
+            // Boxed: what is polled inside of it needs much of a stack.
+            records.extend(Box::pin(worktrees.keep_turn(&self.run, turn)).await);
         }
         if standing.is_prepared && end.outcome == RunOutcome::Completed && self.run.commit_on_finish {
-            records.extend(worktrees.commit_rest(&self.run).await);
+            records.extend(Box::pin(worktrees.commit_rest(&self.run)).await);
         }
         records
     }

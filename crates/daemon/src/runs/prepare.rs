@@ -178,8 +178,8 @@ async fn fetch_session(
     worktree: &Path,
 ) -> Result<Resume, DaemonError> {
     let path = agent.session_path(folder, &from.session_id);
-    if let Some(parent) = path.parent() {
-        disk::make_folder(parent)?;
+    if let Some(parent) = path.parent().map(Path::to_owned) {
+        disk::off_thread(move || disk::make_folder(&parent)).await?;
     }
     let mut backoff = Backoff::new(workshop.config.clock.clone());
     loop {

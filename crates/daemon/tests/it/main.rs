@@ -7,6 +7,7 @@
 mod claude;
 mod commands;
 mod connection;
+mod disks;
 mod ends;
 mod lab;
 mod restarts;

@@ -40,6 +40,8 @@ pub struct Kept {
     pub refusal: Option<String>,
     /// Runs that are not known any more.
     pub unknown: BTreeSet<RunId>,
+    /// What each heartbeat said that keeps the daemon from working.
+    pub troubles: Vec<Option<String>>,
     /// What must not happen, and did.
     pub violations: Vec<String>,
 }
@@ -159,7 +161,7 @@ impl Kept {
     fn take(&mut self, frame: FromDaemon) -> Option<ToDaemon> {
         match frame {
             FromDaemon::Hello(_) => self.violations.push("a second hello".to_owned()),
-            FromDaemon::Heartbeat => {}
+            FromDaemon::Heartbeat { trouble } => self.troubles.push(trouble),
             FromDaemon::Entries { run, entries } => {
                 for entry in entries {
                     if entry.n != self.last(run) + 1 {

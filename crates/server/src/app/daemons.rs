@@ -1,7 +1,7 @@
 //! Daemons: how they are greeted, and what they are handed.
 
 use super::App;
-use crate::{blobs::BlobError, caller::Caller, error::ApiError, ingest};
+use crate::{caller::Caller, error::ApiError, ingest};
 use makima_model::{Daemon, DaemonId, OwnerId, RunId};
 use makima_store::{StoreError, blobs, commands, daemons, runs, tasks};
 use makima_wire::frame::{Hello, KnownRun};
@@ -54,10 +54,15 @@ impl App {
         Ok(Hearing::Taken(known))
     }
 
-    /// Notes that a daemon is there.
-    pub(crate) async fn hear_heartbeat(&self, owner: OwnerId, daemon: DaemonId) -> Result<(), StoreError> {
+    /// Notes that a daemon is there, and what keeps it from working.
+    pub(crate) async fn hear_heartbeat(
+        &self,
+        owner: OwnerId,
+        daemon: DaemonId,
+        trouble: Option<&str>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.db().begin().await?;
-        daemons::beat(&mut tx, owner, daemon).await?;
+        daemons::beat(&mut tx, owner, daemon, trouble).await?;
         tx.commit().await
     }
 
@@ -68,20 +73,12 @@ impl App {
     }
 
     /// Keeps a blob of the owner's.
-    pub(crate) async fn keep_blob(
-        &self,
-        owner: OwnerId,
-        hash: &str,
-        bytes: &[u8],
-    ) -> Result<Result<(), BlobError>, ApiError> {
-        let blob = match self.blobs().put(hash, bytes).await {
-            Ok(blob) => blob,
-            Err(error) => return Ok(Err(error)),
-        };
+    pub(crate) async fn keep_blob(&self, owner: OwnerId, hash: &str, bytes: &[u8]) -> Result<(), ApiError> {
+        let blob = self.blobs().put(hash, bytes).await?;
         let mut tx = self.db().begin().await?;
         blobs::put(&mut tx, owner, &blob, self.clock().now()).await?;
         tx.commit().await?;
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// The run, if it is the owner's.

@@ -10,6 +10,7 @@ mod continued;
 mod contracts;
 mod conversations;
 mod crashes;
+mod disks;
 mod feed;
 mod refusals;
 mod replicas;
