@@ -3,6 +3,8 @@
 mod machine;
 mod platform;
 
+pub(crate) use platform::not_ready;
+
 use crate::{
     arguments::Global,
     config::ConfigFile,

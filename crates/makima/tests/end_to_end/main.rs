@@ -6,6 +6,7 @@
 mod claude;
 mod daemon;
 mod demo;
+mod disks;
 mod kills;
 mod lab;
 mod readme;
