@@ -86,6 +86,11 @@ need_git() {
     at_least "$have" 2.38 || { say "git $have is too old: 2.38 or newer is needed."; return 1; }
 }
 
+# Some repositories keep their large files by it.
+need_git_lfs() {
+    command -v git-lfs >/dev/null || install_packages "Git LFS, which repositories with large files are tested with" git-lfs
+}
+
 need_node() {
     local have
     have=$(node --version 2>/dev/null) || true

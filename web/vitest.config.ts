@@ -10,6 +10,8 @@ export default mergeConfig(
       environment: 'node',
       setupFiles: ['src/test/setup.ts'],
       restoreMocks: true,
+      // A page's code is loaded by the first test that opens it: on a busy machine that takes its time.
+      testTimeout: 60_000,
     },
   }),
 )

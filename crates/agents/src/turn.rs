@@ -139,11 +139,12 @@ fn failed(failure: Option<AgentFailure>) -> RunEnd {
 
 impl Exit {
     /// Whether somebody else ended the process: by a signal, or by one that it turned into an exit code as shells do.
-    fn was_killed(&self) -> bool {
+    pub fn was_killed(&self) -> bool {
         self.signal.is_some() || matches!(self.code, Some(129 | 130 | 137 | 143))
     }
 
-    fn told(&self, when: &str) -> String {
+    /// How it ended and when, and its last words.
+    pub fn told(&self, when: &str) -> String {
         let how = match (self.signal, self.code) {
             (Some(signal), _) => format!("was ended by signal {signal}"),
             (None, Some(code)) => format!("exited with code {code}"),

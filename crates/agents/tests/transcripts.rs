@@ -6,7 +6,9 @@
 use makima_agents::{
     Act, Agent, Delta, DeltaKind, Dialogue, Environment, Exit, Input, Launch, claude::Claude,
 };
-use makima_model::{Clock, Message, MessageId, MessageRole, NativeLine, PermissionMode, Record, TurnOutcome};
+use makima_model::{
+    Clock, Message, MessageId, MessageRole, NativeLine, PermissionMode, Record, ToolCall, TurnOutcome,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{
@@ -492,5 +494,75 @@ proptest! {
     #[test]
     fn no_bytes_are_a_panic(all in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..100), 0..30)) {
         played(&all, 1);
+    }
+}
+
+/// Lines of a session whose program was killed while a tool ran.
+fn cut_off() -> Vec<NativeLine> {
+    let line = |kind: &str, uuid: &str, parent: Option<&str>, message: Value| {
+        NativeLine {
+        uuid: Some(uuid.to_owned()),
+        line: json!({"type": kind, "uuid": uuid, "parentUuid": parent, "timestamp": "2026-01-15T09:30:00.000Z", "message": message})
+            .to_string(),
+    }
+    };
+    let (said, called) = ("01a228e2-0000-4000-8000-000000000001", "01a228e2-0000-4000-8000-000000000002");
+    let call = json!([{"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "make"}}]);
+    vec![
+        line("user", said, None, json!({"role": "user", "content": "do it"})),
+        line("assistant", called, Some(said), json!({"role": "assistant", "id": "m", "content": call})),
+    ]
+}
+
+/// Fault: the agent is killed
+/// Moment: while a tool runs
+/// Outcome: when the task goes on the model is told that the call was cut off, each time in the same bytes
+#[test]
+fn a_call_that_was_cut_off_is_given_a_result_before_anything_else_is_said() {
+    let written = |lines: &[NativeLine]| {
+        let (mut file, mut out) = (agent().session_file("s", Path::new("/w")), Vec::new());
+        lines.iter().for_each(|line| file.native(line, &mut out));
+        file.finish(&mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let mut lines = cut_off();
+    let first = written(&lines);
+    let answer: Value = serde_json::from_str(first.lines().nth(2).unwrap()).unwrap();
+    assert_eq!(first.lines().count(), 3, "{first}");
+    assert_eq!(answer["parentUuid"], lines[1].uuid.clone().unwrap());
+    let result = &answer["message"]["content"][0];
+    assert_eq!((&result["tool_use_id"], &result["is_error"]), (&json!("toolu_1"), &json!(true)));
+    // What the next run says hangs on it, and stands behind it when the task goes on once more.
+    let next = json!({"type": "user", "uuid": "01a228e2-0000-4000-8000-000000000003", "parentUuid": answer["uuid"],
+        "message": {"role": "user", "content": "go on"}});
+    lines.push(NativeLine { uuid: None, line: next.to_string() });
+    assert_eq!(written(&lines), format!("{first}{next}\n"));
+}
+
+#[test]
+fn a_call_that_was_cut_off_is_given_a_result_where_there_are_messages_alone() {
+    let (mut file, mut out) = (agent().session_file("s", Path::new("/w")), Vec::new());
+    let clock = Clock::system();
+    let call = |id: &str| ToolCall { id: id.to_owned(), name: "Bash".to_owned(), input: json!({}) };
+    let calls = Message {
+        tool_calls: vec![call("one"), call("two")],
+        ..Message::said(clock.new_id(), MessageRole::Assistant, "I run.", clock.now())
+    };
+    let result = Message {
+        tool_call_id: Some("one".to_owned()),
+        tool_result: Some("done".to_owned()),
+        ..Message::said(clock.new_id(), MessageRole::Tool, "", clock.now())
+    };
+    file.message(&calls, &mut out);
+    file.message(&result, &mut out);
+    file.message(&Message::said(clock.new_id(), MessageRole::User, "go on", clock.now()), &mut out);
+    file.finish(&mut out);
+    let lines: Vec<Value> =
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let results: Vec<&Value> =
+        lines.iter().map(|line| &line["message"]["content"][0]["tool_use_id"]).collect();
+    assert_eq!(results, [&Value::Null, &json!("one"), &json!("two"), &Value::Null], "{lines:#?}");
+    for pair in lines.windows(2) {
+        assert_eq!(pair[1]["parentUuid"], pair[0]["uuid"]);
     }
 }

@@ -1,22 +1,24 @@
 //! The HTTP API, typed: what the command line and the server's own tests speak.
 
-use crate::ClientError;
+use crate::{ClientError, again::Again};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt};
 use makima_model::{
-    Chat, ChatConversationId, ContractId, DaemonId, KeyId, Phase, SnapshotId, TaskId, Timestamp,
+    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, Phase, SnapshotId, TaskId,
+    Timestamp,
 };
 use makima_wire::{
     API, AnswerQuestion, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
     ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation,
     CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
-    CreatedKey, DaemonList, ErrorBody, Health, Key, KeyList, List, ListContracts, ListTasks, Me,
-    ReassignTask, RenameChatConversation, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
+    CreatedKey, DaemonList, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts, ListTasks,
+    Me, ReassignTask, RenameChatConversation, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
     Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A server, and the key to speak to it with.
 #[derive(Clone, Debug)]
@@ -24,6 +26,7 @@ pub struct Client {
     http: reqwest::Client,
     url: String,
     key: Option<String>,
+    clock: Clock,
 }
 
 impl Client {
@@ -34,7 +37,7 @@ impl Client {
             .connect_timeout(Duration::from_secs(10))
             .build()
             .map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
-        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), key })
+        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), key, clock: Clock::system() })
     }
 
     /// The server's address, without a slash at its end.
@@ -289,19 +292,38 @@ impl Client {
         self.read(self.request(Method::GET, path).query(list).query(filters)).await
     }
 
-    /// Any request below the API's path.
+    /// Any request below the API's path. What changes something is sent again where its answer is lost, and is carried out once.
     pub async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
+        let changes = method != Method::GET;
         let request = self.request(method, path);
-        self.read(match body {
+        let request = match body {
             Some(body) => request.json(body),
             None => request,
-        })
-        .await
+        };
+        if changes { self.once(request).await } else { self.read(request).await }
+    }
+
+    /// Sends a request under a key of its own until it is answered.
+    async fn once<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let key: AttemptId = self.clock.new_id();
+        let request = request.header(IDEMPOTENCY_KEY, key.to_string());
+        let mut again = Again::new(Instant::now());
+        loop {
+            // Bodies are held whole: there is always a copy.
+            let Some(copy) = request.try_clone() else { return self.read(request).await };
+            match self.read(copy).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => match again.after(&error, Instant::now()) {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(error),
+                },
+            }
+        }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

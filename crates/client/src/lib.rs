@@ -1,5 +1,6 @@
 //! The client of the server's API: the command line, the daemon and the server's own tests use this one.
 
+mod again;
 pub mod daemon;
 mod error;
 mod http;

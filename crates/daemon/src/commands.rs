@@ -28,9 +28,9 @@ use tokio::task::JoinSet;
 
 /// A command as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
-struct CommandFile {
-    command: Command,
-    outcome: Option<CommandOutcome>,
+pub(crate) struct CommandFile {
+    pub(crate) command: Command,
+    pub(crate) outcome: Option<CommandOutcome>,
     after: Option<(RunId, u64)>,
 }
 

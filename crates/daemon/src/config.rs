@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     path::PathBuf,
+    time::Duration,
 };
 
 /// All that a daemon is told.
@@ -29,6 +30,10 @@ pub struct DaemonConfig {
     pub max_concurrent_tasks: u32,
     /// How often it says that it is there, at the least.
     pub heartbeat_seconds: u64,
+    /// How long the server may be silent before it is connected to anew; it is asked for a sign of life at each heartbeat.
+    pub silence: Duration,
+    /// How many bytes of what agents say may wait here for the server. Behind that, agents wait.
+    pub max_journal_bytes: u64,
     /// The agents, by name.
     pub agents: BTreeMap<String, AgentConfig>,
     /// All variables of the caller's environment: git and each agent get what they need of them, and no more.

@@ -35,8 +35,6 @@ use window::Window;
 
 /// How long the server may take to answer a hello.
 const WELCOME_WITHIN: Duration = Duration::from_secs(15);
-/// How long a server may be silent, with a sign of life asked for at each heartbeat.
-const SILENCE: Duration = Duration::from_secs(25);
 
 /// How the daemon stands with its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,7 +138,7 @@ impl Connection {
                 ending = speaking => ending,
                 ending = listening => ending,
                 ending = taking => ending,
-                () = silence(&session) => Ending::Silent,
+                () = silence(&session, self.workshop.config.silence) => Ending::Silent,
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), sender.close()).await;
@@ -195,13 +193,13 @@ async fn welcome(receiver: &mut FrameReceiver) -> Result<(Duration, BTreeMap<Run
 }
 
 /// Ends when nothing was heard for too long.
-async fn silence(session: &Session) {
+async fn silence(session: &Session, patience: Duration) {
     loop {
         let heard = *session.heard.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if heard.elapsed() >= SILENCE {
+        if heard.elapsed() >= patience {
             return;
         }
-        tokio::time::sleep_until((heard + SILENCE).into()).await;
+        tokio::time::sleep_until((heard + patience).into()).await;
     }
 }
 

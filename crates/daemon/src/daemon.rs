@@ -7,6 +7,7 @@ use crate::{
     connection::{Connection, Link},
     disk,
     folders::Folders,
+    room::Room,
     runs::Runs,
     trouble::Troubles,
     workshop::Workshop,
@@ -52,15 +53,18 @@ impl Daemon {
         let git = Git::find(Environment::pick(config.environment.clone())).await?;
         let (deltas, to_show) = mpsc::channel(DELTAS);
         let workshop = Arc::new(Workshop {
-            worktrees: Worktrees::new(git, Arc::clone(&folders), config.clock.clone(), &config.checkpoint),
+            worktrees: Worktrees::new(git, Arc::clone(&folders), config.clock.clone(), &config.checkpoint)
+                .with_failpoints(&config.failpoints),
             agents: Agents::find(&config).await,
             server: DaemonClient::new(&config.server_url, &config.api_key)?,
             troubles: Troubles::default(),
             news: Notify::new(),
+            room: Room::new(config.max_journal_bytes),
             folders,
             config,
             deltas,
         });
+        workshop.worktrees.clear_locks()?;
         let runs = Arc::new(Runs::resume(&workshop).await?);
         let commands = Commands::resume(&workshop, &runs).await?;
         let (link, seen) = watch::channel(Link::Down);

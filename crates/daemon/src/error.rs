@@ -78,6 +78,9 @@ pub enum DaemonError {
         /// The end of what it said.
         words: String,
     },
+    /// A run host was killed before it could be talked to.
+    #[error("the run host was killed before it could be talked to")]
+    HostKilled,
     /// The program of a run host could not be started.
     #[error("the run host {program} could not be started")]
     HostProgram {

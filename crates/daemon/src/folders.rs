@@ -20,8 +20,8 @@ pub struct Folders {
 
 /// The file that makes a daemon the same one tomorrow.
 #[derive(Serialize, Deserialize)]
-struct Identity {
-    id: DaemonId,
+pub(crate) struct Identity {
+    pub(crate) id: DaemonId,
 }
 
 impl Folders {
@@ -79,8 +79,15 @@ impl Folders {
 
     /// The daemon's own clone of a repository.
     pub fn clone_of(&self, repository: &str) -> PathBuf {
-        let name = blake3::hash(repository.as_bytes()).to_hex();
-        self.root.join("repositories").join(&name[..32])
+        self.root.join("repositories").join(clone_name(repository))
+    }
+
+    /// All clones that are complete, and what is beside them.
+    pub(crate) fn clones(&self) -> Result<Vec<PathBuf>, DaemonError> {
+        let folder = self.root.join("repositories");
+        let entries = fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let entries = entries.map_err(|source| DaemonError::read(&folder, source))?;
+        Ok(entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_dir()).collect())
     }
 
     /// Where a task's agents work.
@@ -109,8 +116,13 @@ impl Folders {
     }
 }
 
+/// What the clone of a repository is called.
+pub(crate) fn clone_name(repository: &str) -> String {
+    blake3::hash(repository.as_bytes()).to_hex()[..32].to_owned()
+}
+
 /// The ids that the files and folders in `folder` are named by, ascending. Others are left alone.
-fn names<T: std::str::FromStr + Ord>(folder: &Path) -> Result<Vec<T>, DaemonError> {
+pub(crate) fn names<T: std::str::FromStr + Ord>(folder: &Path) -> Result<Vec<T>, DaemonError> {
     let failed = |source| DaemonError::read(folder, source);
     let mut ids = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {

@@ -12,14 +12,24 @@ mod daemon_side;
 mod ending;
 mod lines;
 mod quiet;
+mod reached;
 mod spec;
+mod streamed;
 
 pub(crate) use course::stopped;
 pub(crate) use ending::left_by;
+pub(crate) use reached::Reached;
 pub use spec::Patience;
 pub(crate) use spec::{AgentSpec, HostSpec, ProgramSpec, ResumeSpec};
+pub(crate) use streamed::streamed_in;
 
-use crate::{DaemonError, disk, error::told, journal::Journal, process::Process, socket};
+use crate::{
+    DaemonError, disk,
+    error::told,
+    journal::Journal,
+    process::{self, Process},
+    socket,
+};
 use course::Course;
 use makima_model::Clock;
 use std::{io::Write, path::Path, time::Duration};
@@ -44,6 +54,7 @@ pub fn run(folder: &Path) -> Result<(), DaemonError> {
         DaemonError::Host { act: "become the parent of its orphans", source: source.into() }
     })?;
     let spec = HostSpec::read(folder)?;
+    process::mark_own(spec.run);
     let (journal, _) = Journal::open(folder, Clock::system())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -15,9 +15,11 @@ mod folders;
 pub mod host;
 mod journal;
 mod process;
+mod room;
 mod runs;
 mod socket;
 mod trouble;
+pub mod verify;
 mod workshop;
 mod worktrees;
 

@@ -1,8 +1,15 @@
 //! Processes of this machine, as `/proc` tells of them: whether one still is the one that was meant, and which ones a run
 //! has left behind.
+//!
+//! While a run's host lives, all that came from its agent is found below it. A host that was killed leaves what it was the
+//! parent of to others, so whatever belongs to a run carries two marks that go from parent to child: its id in the
+//! environment, and a limit that limits nothing but is the run's own, which outlives an environment that was emptied, a
+//! session or group of its own, and a parent that is gone. Nothing without either mark and not below a process with one is
+//! ever killed. So what remains is what hides on purpose, by setting that limit anew and its environment too, and what
+//! another program (an init system, a container's daemon, a terminal multiplexer) started for the agent.
 
 use makima_model::RunId;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, pidfd_open, pidfd_send_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fs, io, sync::OnceLock, time::Duration};
 
@@ -52,13 +59,30 @@ impl Process {
     }
 }
 
-/// The processes that carry a run's id in their environment, those that came from `root`, and all that came from either;
-/// but not `root` itself. Children outlive their parents: below a subreaper they are still found.
+/// Marks the process that asks, and all that will come from it, as the run's. Where that is not allowed, since the limit
+/// was lowered before, the environment alone tells them.
+pub(crate) fn mark_own(run: RunId) {
+    let mark = Some(limit_of(run));
+    if let Err(error) = setrlimit(Resource::Rttime, Rlimit { current: mark, maximum: mark }) {
+        tracing::warn!(%error, "processes that the run leaves behind are told by their environment alone");
+    }
+}
+
+/// The limit that marks a run: microseconds that a process may run at real-time priority without sleeping, and more of
+/// them than anybody will see pass.
+fn limit_of(run: RunId) -> u64 {
+    const AGES: u64 = 1 << 62;
+    AGES | first_bytes(&blake3::hash(run.to_string().as_bytes())) >> 2
+}
+
+/// The processes that carry a mark of a run, those that came from `root`, and all that came from either; but not `root`
+/// itself. Children outlive their parents: below a subreaper they are still found.
 pub(crate) fn of_run(run: RunId, root: Option<Process>) -> Vec<Process> {
     let all: Vec<(Process, i32)> = numbers().filter_map(alive).collect();
-    let mark = format!("MAKIMA_RUN_ID={run}");
+    let (variable, limit) = (format!("MAKIMA_RUN_ID={run}"), limit_of(run).to_string());
+    let is_marked = |pid: i32| carries(pid, variable.as_bytes()) || is_limited(pid, &limit);
     let mut found: BTreeSet<i32> = root.iter().map(|root| root.pid).collect();
-    found.extend(all.iter().map(|(process, _)| process.pid).filter(|pid| carries(*pid, mark.as_bytes())));
+    found.extend(all.iter().map(|(process, _)| process.pid).filter(|pid| is_marked(*pid)));
     loop {
         let before = found.len();
         found.extend(
@@ -115,6 +139,13 @@ fn carries(pid: i32, mark: &[u8]) -> bool {
         .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|variable| variable == mark))
 }
 
+/// Whether a process has this limit for its time at real-time priority.
+fn is_limited(pid: i32, limit: &str) -> bool {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"));
+    line.is_some_and(|line| line.split_ascii_whitespace().take(2).any(|value| value == limit))
+}
+
 fn stat(pid: i32) -> Option<Stat> {
     let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The program's name stands in parentheses and may hold any byte.
@@ -133,8 +164,12 @@ fn this_boot() -> u64 {
     static BOOT: OnceLock<u64> = OnceLock::new();
     *BOOT.get_or_init(|| {
         let id = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        blake3::hash(&id).as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+        first_bytes(&blake3::hash(&id))
     })
+}
+
+fn first_bytes(hash: &blake3::Hash) -> u64 {
+    hash.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
@@ -173,5 +208,26 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(of_run(run, None).is_empty());
+    }
+
+    #[test]
+    fn a_limit_that_limits_nothing_tells_a_runs_processes_and_no_other_runs() {
+        let (run, other): (RunId, RunId) = (Clock::system().new_id(), Clock::system().new_id());
+        let limit = limit_of(run);
+        assert_ne!(limit, limit_of(other));
+        // Of a session and an environment of its own, and nobody's child any more.
+        let script = format!("ulimit -R {limit}; setsid env -i sleep 1000 >/dev/null 2>&1 & echo $!");
+        let output = Command::new("bash").args(["-c", &script]).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let found = loop {
+            let found = of_run(run, None);
+            if !found.is_empty() {
+                break found;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(found.iter().map(|process| process.pid.to_string()).collect::<Vec<_>>(), [said.trim()]);
+        assert!(of_run(other, None).is_empty());
+        found.iter().for_each(|process| process.signal(Signal::KILL));
     }
 }

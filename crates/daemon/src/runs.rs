@@ -11,7 +11,7 @@ use crate::{
     DaemonError, disk,
     error::told,
     folders::GONE,
-    journal::{Durable, Journal},
+    journal::{self, Durable, Journal, SEGMENT},
     workshop::Workshop,
 };
 use drive::Driver;
@@ -31,7 +31,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-const SPEC: &str = "spec.json";
+pub(crate) const SPEC: &str = "spec.json";
 
 /// How far a run's journal can be told to the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub(crate) struct Run {
     pub(crate) folder: PathBuf,
     orders: mpsc::UnboundedSender<(Order, oneshot::Sender<Outcome>)>,
     progress: watch::Sender<Progress>,
+    /// Up to where what the server has was let go of, at the least.
+    released: Mutex<u64>,
 }
 
 impl Run {
@@ -101,6 +103,16 @@ impl Run {
     /// Whether it is of the same task, and this one takes its place.
     fn is_before(&self, later: &Self) -> bool {
         self.spec.task == later.spec.task && self.spec.run_number < later.spec.run_number
+    }
+
+    /// Whether so much is with the server, up to `end`, that something can be let go of.
+    fn can_release(&self, end: u64) -> bool {
+        let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_enough = end.saturating_sub(*released) >= SEGMENT;
+        if is_enough {
+            *released = end;
+        }
+        is_enough
     }
 
     /// Waits until it has ended.
@@ -150,21 +162,28 @@ impl Runs {
             at.parent().map_or(Ok(()), disk::sync_folder)
         })
         .await?;
+        self.workshop.config.failpoints.at("run.accepted").await;
         self.drive(spec, folder).await
     }
 
     async fn drive(&self, spec: StartRun, folder: PathBuf) -> Result<(), DaemonError> {
         let at = folder.clone();
-        let standing = disk::off_thread(move || Journal::standing(&at)).await?;
+        let (standing, begins) = disk::off_thread(move || Journal::standing(&at)).await?;
         let progress = Progress { durable: standing.durable, has_ended: standing.has_ended };
         let (orders, received) = mpsc::unbounded_channel();
         let id = spec.run;
-        let run =
-            Arc::new(Run { spec: Arc::new(spec), folder, orders, progress: watch::channel(progress).0 });
+        let room = self.workshop.room.take_in(id, begins, standing.durable.end, standing.has_ended);
+        let run = Arc::new(Run {
+            spec: Arc::new(spec),
+            folder,
+            orders,
+            progress: watch::channel(progress).0,
+            released: Mutex::new(begins),
+        });
         let mut runs = self.locked();
         let earlier = runs.values().map(|(run, _)| run);
         let earlier = earlier.filter(|earlier| earlier.is_before(&run)).map(Arc::clone).collect();
-        let driver = Driver::new(Arc::clone(&self.workshop), &run, received, earlier);
+        let driver = Driver::new(Arc::clone(&self.workshop), &run, received, room, earlier);
         let task = tokio::spawn(driver.drive());
         runs.insert(id, (run, task));
         drop(runs);
@@ -183,17 +202,30 @@ impl Runs {
         self.locked().values().map(|(run, _)| Arc::clone(run)).collect()
     }
 
-    /// Takes note that the server has all entries up to `n`. A run whose end it has is forgotten.
-    pub(crate) async fn acknowledged(&self, run: RunId, n: u64) {
+    /// Takes note that the server has all entries up to `n`, which ends at `end` in the journal where that is known. A run
+    /// whose end it has is forgotten.
+    pub(crate) async fn acknowledged(&self, run: RunId, n: u64, end: Option<u64>) {
         // Whoever speaks to the server may have waited for room.
         self.workshop.news.notify_one();
         let Some(known) = self.get(run) else { return };
         let progress = known.progress();
-        if !progress.has_ended || n < progress.durable.n {
+        let folder = known.folder.clone();
+        let is_all = n >= progress.durable.n;
+        if !progress.has_ended || !is_all {
+            let end = if is_all { Some(progress.durable.end) } else { end };
+            if let Some(end) = end {
+                self.workshop.room.acknowledged(run, end);
+                if known.can_release(end)
+                    && let Err(error) = disk::off_thread(move || journal::release(&folder, n)).await
+                {
+                    // It goes with the next that the server has.
+                    tracing::warn!(%run, error = told(&error), "what the server has of a run stays here");
+                }
+            }
             return;
         }
-        let folder = known.folder.clone();
         if self.locked().remove(&run).is_some() {
+            self.workshop.room.forget(run);
             // What can't be removed now is told again by the next daemon, and removed then.
             if let Err(error) = disk::off_thread(move || erase(&folder)).await {
                 tracing::warn!(%run, error = told(&error), "what is left of a run stays here");

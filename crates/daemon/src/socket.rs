@@ -27,6 +27,8 @@ pub(crate) enum ToHost {
     Answer { question: QuestionId, answer: Answer },
     /// The turn has its checkpoint: write down what came of it, and go on.
     TurnKept { turn: u32, records: Vec<Record> },
+    /// Read the agent while the journal ends before this place. Said first of all.
+    Room { until: u64 },
     /// End the agent in good order.
     Stop { reason: StopReason },
 }
@@ -51,6 +53,8 @@ pub(crate) enum FromHost {
     TurnEnded { turn: u32 },
     /// A piece of a message that isn't complete.
     Delta { piece: Piece },
+    /// Whether the agent is not read, because the journal has no room. Said again to a daemon that comes anew.
+    Waits { waits: bool },
     /// What became of an input.
     Input { id: MessageId, is_taken: bool },
     /// What became of an answer; a refusal says why.

@@ -1,7 +1,8 @@
 //! What all runs of a daemon share.
 
 use crate::{
-    DaemonConfig, agents::Agents, folders::Folders, socket::Piece, trouble::Troubles, worktrees::Worktrees,
+    DaemonConfig, agents::Agents, folders::Folders, room::Room, socket::Piece, trouble::Troubles,
+    worktrees::Worktrees,
 };
 use makima_client::daemon::DaemonClient;
 use makima_model::RunId;
@@ -13,6 +14,8 @@ pub(crate) struct Workshop {
     pub(crate) folders: Arc<Folders>,
     pub(crate) worktrees: Worktrees,
     pub(crate) agents: Agents,
+    /// How much of journals may wait for the server.
+    pub(crate) room: Room,
     pub(crate) server: DaemonClient,
     /// What keeps it from working.
     pub(crate) troubles: Troubles,

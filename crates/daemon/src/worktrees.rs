@@ -14,16 +14,17 @@ mod warm;
 pub(crate) use checkpoint::ByHand;
 pub use copied::CopyError;
 pub(crate) use finish::kept_changing;
+pub(crate) use task_file::TaskFile;
 
 use crate::{CheckpointRules, DaemonError, folders::Folders};
+use makima_failpoints::Failpoints;
 use makima_git::{BareClone, BranchName, Git, Person, Published as Taken, ScanRules, Source};
-use makima_model::{Clock, Published, Record, TaskId};
+use makima_model::{Clock, Published, Record, RunId, TaskId};
 use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use task_file::TaskFile;
 use tokio::sync::OwnedMutexGuard;
 
 /// The worktrees of all tasks that have run here.
@@ -35,13 +36,36 @@ pub struct Worktrees {
     busy: Mutex<HashMap<TaskId, Arc<tokio::sync::Mutex<()>>>>,
     /// Who the user is, by clone: what it says is taken over anew when a run begins, and asked for no more until then.
     users: Mutex<HashMap<PathBuf, Person>>,
+    failpoints: Failpoints,
 }
 
 impl Worktrees {
     /// Those in `folders`, worked on with this git.
     pub fn new(git: Git, folders: Arc<Folders>, clock: Clock, rules: &CheckpointRules) -> Self {
         let rules = ScanRules { max_untracked_bytes: rules.max_file_bytes, include: rules.include.clone() };
-        Self { git, folders, clock, rules, busy: Mutex::default(), users: Mutex::default() }
+        Self {
+            git,
+            folders,
+            clock,
+            rules,
+            busy: Mutex::default(),
+            users: Mutex::default(),
+            failpoints: Failpoints::default(),
+        }
+    }
+
+    /// The same, ended by a test at its steps.
+    pub(crate) fn with_failpoints(self, failpoints: &Failpoints) -> Self {
+        Self { failpoints: failpoints.clone(), ..self }
+    }
+
+    /// Removes what gits of an earlier daemon left locked that were killed with it. To be called before anything else.
+    pub(crate) fn clear_locks(&self) -> Result<(), DaemonError> {
+        for folder in self.folders.clones()? {
+            let cleared = BareClone::open(&self.git, &folder).clear_locks();
+            cleared.map_err(|source| DaemonError::write(&folder, source))?;
+        }
+        Ok(())
     }
 
     /// The git that is used.
@@ -81,8 +105,14 @@ impl Worktrees {
         Ok((source, BareClone::open(&self.git, &self.folders.clone_of(&file.repository))))
     }
 
-    /// Takes the task's branch to the user's repository. `None`: there is nothing to take, or nothing new to tell.
-    async fn publish(&self, task: TaskId, file: &mut TaskFile) -> Result<Option<Record>, DaemonError> {
+    /// Takes the task's branch to the user's repository, at the end of a turn of a run (0: at the end of the run). `None`:
+    /// there is nothing to take, or nothing new to tell.
+    async fn publish(
+        &self,
+        task: TaskId,
+        file: &mut TaskFile,
+        end: (RunId, u32),
+    ) -> Result<Option<Record>, DaemonError> {
         let (source, clone) = self.place(file)?;
         let branch = BranchName::new(&file.branch_name)?;
         let published = match clone.publish(&source, &branch).await {
@@ -94,10 +124,11 @@ impl Worktrees {
             Ok(Taken::KeptInClone) => Published::Clone,
             Err(error) => Published::Failed { message: crate::error::told(&error) },
         };
-        if file.published.as_ref() == Some(&published) {
+        // What was published for the same end is told again: a daemon that died may not have told it.
+        if file.published.as_ref() == Some(&published) && file.published_at != Some(end) {
             return Ok(None);
         }
-        file.published = Some(published.clone());
+        (file.published, file.published_at) = (Some(published.clone()), Some(end));
         file.write(&self.folders, task).await?;
         Ok(Some(Record::Published { published }))
     }

@@ -4,15 +4,18 @@
 //! Layout of its refs: `refs/makima/source/heads/*` are the source's branches as they were at the last fetch;
 //! `refs/makima/source/HEAD` says where the source stood; `refs/remotes/origin/*` is what `origin` means in the user's
 //! repository; `refs/heads/makima/*` are the task branches; `refs/makima/tasks/<task id>/…` keeps checkpoints.
-//! Settings that are carried over stand in a file of their own, `makima.config`, which the clone's `config` includes.
+//! Settings that are carried over stand in a file of their own, `makima.config`, which the clone's `config` includes; the
+//! name of a branch that the source is on and that has no commit yet stands in `makima.unborn`.
 
 mod base;
 mod carried;
+mod large_files;
 mod leftovers;
 mod make;
 mod progress;
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::invocation::Invocation;
 use crate::{Git, GitError, Sha};
@@ -61,5 +64,26 @@ impl BareClone {
         }
         let found = self.git.objects(self.run("cat-file"), &[&format!("{full_name}^{{commit}}")]).await?;
         Ok(found.into_iter().next().flatten())
+    }
+
+    /// Removes the locks of refs of ours that a git left which was killed: with one, its ref could never be written again.
+    /// To be called while no git of ours works here.
+    pub fn clear_locks(&self) -> io::Result<()> {
+        let mut folders = vec![self.dir.join("refs/makima")];
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                } else if entry.path().extension().is_some_and(|ending| ending == "lock") {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        Ok(())
     }
 }

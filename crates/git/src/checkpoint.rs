@@ -5,6 +5,7 @@
 
 mod before;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -22,6 +23,9 @@ pub enum CheckpointKind {
     Turn,
     /// Somebody who asked for it: always made, whatever its size.
     Manual,
+    /// A change of the worktree that comes next: always made, whatever its size, with all that is needed to undo that
+    /// change (`Worktree::restore`) kept beside it.
+    Safety,
 }
 
 /// A checkpoint that is to be made.
@@ -89,6 +93,14 @@ pub enum CheckpointError {
         /// What went wrong.
         source: GitError,
     },
+    /// What git keeps of the worktree beside its files could not be read.
+    #[error("the git folder of {path} could not be read")]
+    GitFolder {
+        /// The worktree.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
 }
 
 impl Worktree {
@@ -117,11 +129,15 @@ impl Worktree {
         let failed =
             |source| CheckpointError::Write { path: self.folder().into(), number: request.number, source };
         let name = request.ref_name()?;
+        let not_held = match request.kind {
+            CheckpointKind::Safety => self.keep_state(request).await?,
+            CheckpointKind::Turn | CheckpointKind::Manual => Vec::new(),
+        };
         let before = self.before(request.previous.as_ref(), request.base.as_ref(), Some(&name));
         let Before { head, previous, made } = before.await.map_err(failed)?;
         if let Some((commit, tree)) = made {
             let head = Head { commit: self.head_of(&commit).await.map_err(failed)?, tree: None };
-            let scanned = Scanned { tree, head, not_held: Vec::new() };
+            let scanned = Scanned { tree, head, not_held };
             let differs = self.differs(&previous, &scanned, patch).await.map_err(failed)?;
             return Ok(Some(Made::new(commit, scanned, differs, &previous)));
         }
@@ -157,25 +173,35 @@ impl Worktree {
         Ok(!previous.is(&self.site().scan(rules, Some(head)).await?))
     }
 
-    /// Makes the commit, where HEAD's own doesn't serve, and the ref that keeps it.
+    /// Makes the commit and the ref that keeps it.
     async fn keep(
         &self,
         request: &CheckpointRequest,
         name: &str,
         scanned: &Scanned,
     ) -> Result<Sha, GitError> {
-        let commit = match &scanned.head.commit {
-            Some(head) if scanned.head.tree.as_ref() == Some(&scanned.tree) => head.clone(),
-            head => {
-                let commit = self.run("commit-tree").signed(&request.author, request.at);
-                let parent = head.iter().flat_map(|head| ["-p", head.as_str()]);
-                let commit = commit.stdin(request.full_message()).args(parent).args(["-F", "-"]);
-                Sha::read("commit-tree", &commit.arg(&scanned.tree).ok().await?)?
-            }
-        };
+        let commit = self.commit(request, scanned).await?;
+        // Only we write this ref, and one at a time: a lock was left by a git that was killed.
+        self.clear_lock(&self.git_dir().join("../..").join(format!("{name}.lock")))?;
         let create = format!("create {name} {commit}\n");
         self.run("update-ref").args(["--no-deref", "--stdin"]).stdin(create).ok().await?;
         Ok(commit)
+    }
+
+    /// The commit of a checkpoint: a new one, where HEAD's own doesn't serve.
+    pub(crate) async fn commit(
+        &self,
+        request: &CheckpointRequest,
+        scanned: &Scanned,
+    ) -> Result<Sha, GitError> {
+        let head = &scanned.head;
+        if let Some(commit) = head.commit.as_ref().filter(|_| head.tree.as_ref() == Some(&scanned.tree)) {
+            return Ok(commit.clone());
+        }
+        let commit = self.run("commit-tree").signed(&request.author, request.at);
+        let parent = head.commit.iter().flat_map(|head| ["-p", head.as_str()]);
+        let commit = commit.stdin(request.full_message()).args(parent).args(["-F", "-"]);
+        Sha::read("commit-tree", &commit.arg(&scanned.tree).ok().await?)
     }
 
     async fn differs(
@@ -232,8 +258,13 @@ impl Made {
 }
 
 impl CheckpointRequest {
-    fn ref_name(&self) -> Result<String, BadName> {
-        let name = format!("refs/makima/tasks/{}/checkpoints/{}", self.task, self.number);
+    pub(crate) fn ref_name(&self) -> Result<String, BadName> {
+        self.named("checkpoints", &self.number.to_string())
+    }
+
+    /// A ref of the task's.
+    pub(crate) fn named(&self, folder: &str, number: &str) -> Result<String, BadName> {
+        let name = format!("refs/makima/tasks/{}/{folder}/{number}", self.task);
         match broken_rule(&name).or_else(|| self.task.contains('/').then_some("it holds a slash")) {
             Some(why) => Err(BadName { name: self.task.clone(), why }),
             None => Ok(name),

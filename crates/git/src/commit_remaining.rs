@@ -1,11 +1,12 @@
 //! Commits what an agent left uncommitted, when its task is completed.
 
-use std::fs::File;
+pub(crate) mod new_index;
+
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::scan::Site;
+use self::new_index::NewIndex;
 use crate::{BranchName, GitError, Person, ScanError, ScanRules, Sha, Worktree};
 
 /// What a worktree may be in the middle of.
@@ -66,7 +67,22 @@ pub enum CommitError {
 }
 
 impl InProgress {
-    fn words(self) -> &'static str {
+    /// By what git leaves in the git folder of a worktree meanwhile.
+    pub(crate) fn by_signs(git_dir: &Path) -> Option<Self> {
+        let signs = [
+            ("MERGE_HEAD", Self::Merge),
+            ("rebase-merge", Self::Rebase),
+            ("rebase-apply", Self::Rebase),
+            ("CHERRY_PICK_HEAD", Self::CherryPick),
+            ("REVERT_HEAD", Self::CherryPick),
+            ("sequencer", Self::CherryPick),
+            ("BISECT_LOG", Self::Bisect),
+        ];
+        signs.into_iter().find(|(sign, _)| git_dir.join(sign).exists()).map(|(_, what)| what)
+    }
+
+    /// As people say it: `a merge`.
+    pub fn words(self) -> &'static str {
         match self {
             Self::Merge => "a merge",
             Self::Rebase => "a rebase",
@@ -80,17 +96,8 @@ impl InProgress {
 impl Worktree {
     /// What the worktree is in the middle of, if anything.
     pub async fn in_progress(&self) -> Result<Option<InProgress>, GitError> {
-        let signs = [
-            ("MERGE_HEAD", InProgress::Merge),
-            ("rebase-merge", InProgress::Rebase),
-            ("rebase-apply", InProgress::Rebase),
-            ("CHERRY_PICK_HEAD", InProgress::CherryPick),
-            ("REVERT_HEAD", InProgress::CherryPick),
-            ("sequencer", InProgress::CherryPick),
-            ("BISECT_LOG", InProgress::Bisect),
-        ];
-        if let Some((_, what)) = signs.iter().find(|(sign, _)| self.git_dir().join(sign).exists()) {
-            return Ok(Some(*what));
+        if let Some(what) = InProgress::by_signs(self.git_dir()) {
+            return Ok(Some(what));
         }
         let unmerged = self.run("ls-files").args(["-z", "--unmerged"]).ok().await?;
         Ok((!unmerged.is_empty()).then_some(InProgress::Conflicts))
@@ -98,7 +105,7 @@ impl Worktree {
 
     /// Commits everything that is not ignored to the task's branch, as `git add -A && git commit` would, without hooks
     /// and keys; nested repositories are left out. `None` where there is nothing to commit. Afterwards the
-    /// worktree's index is that of the commit.
+    /// worktree's index is that of the commit. Who was killed in the middle of it calls it again.
     pub async fn commit_remaining(
         &self,
         branch: &BranchName,
@@ -115,14 +122,22 @@ impl Worktree {
         if found.as_deref() != Some(branch.as_str()) {
             return Err(CommitError::OtherBranch { path: path(), wanted: branch.clone(), found });
         }
+        let locked = |source| CommitError::Locked { path: path(), source };
         let site = self.site();
+        let earlier = match NewIndex::left(&site).map_err(locked)? {
+            Some(left) => {
+                let head = self.commit_of_head().await.map_err(failed)?;
+                left.finish(head.as_ref()).map_err(locked)?
+            }
+            None => None,
+        };
         let scanned = site.scan(&ScanRules::default(), None).await?;
         let nothing = match &scanned.head.tree {
             Some(tree) => *tree == scanned.tree,
             None => self.is_empty(&scanned.tree).await.map_err(failed)?,
         };
         if nothing {
-            return Ok(None);
+            return Ok(earlier);
         }
         let commit = self.run("commit-tree").signed(author, at).stdin(message.replace('\0', ""));
         let commit = match &scanned.head.commit {
@@ -131,49 +146,21 @@ impl Worktree {
         };
         let made = commit.args(["-F", "-"]).arg(&scanned.tree).ok().await.map_err(failed)?;
         let made = Sha::read("commit-tree", &made).map_err(failed)?;
-        let index = NewIndex::of(&site).map_err(|source| CommitError::Locked { path: path(), source })?;
+        let index = NewIndex::of(&site, &made).map_err(locked)?;
         let old =
             scanned.head.commit.map_or_else(|| "0".repeat(made.as_str().len()), |head| head.to_string());
         let update = self.run("update-ref").args(["-m", "commit: by Makima", "HEAD", made.as_str(), &old]);
         update.ok().await.map_err(failed)?;
-        index.install().map_err(|source| CommitError::Locked { path: path(), source })?;
+        index.install().map_err(locked)?;
         Ok(Some(made))
+    }
+
+    pub(crate) async fn commit_of_head(&self) -> Result<Option<Sha>, GitError> {
+        let said = self.run("rev-parse").args(["--verify", "--quiet", "HEAD^{commit}"]).output().await?;
+        Ok(Sha::parse(String::from_utf8_lossy(&said.stdout).trim()))
     }
 
     async fn is_empty(&self, tree: &Sha) -> Result<bool, GitError> {
         Ok(self.run("ls-tree").args(["-z", tree.as_str()]).ok().await?.is_empty())
-    }
-}
-
-/// What will be the worktree's index, held under git's own lock until the branch has moved.
-struct NewIndex {
-    lock: PathBuf,
-    index: PathBuf,
-    is_installed: bool,
-}
-
-impl NewIndex {
-    fn of(site: &Site) -> io::Result<Self> {
-        let lock = site.own_index.with_extension("lock");
-        let mut file = File::options().write(true).create_new(true).open(&lock)?;
-        let new = Self { lock, index: site.own_index.clone(), is_installed: false };
-        let ours = File::open(site.index_file())?;
-        io::copy(&mut io::BufReader::new(&ours), &mut file)?;
-        file.set_times(std::fs::FileTimes::new().set_modified(ours.metadata()?.modified()?))?;
-        Ok(new)
-    }
-
-    fn install(mut self) -> io::Result<()> {
-        std::fs::rename(&self.lock, &self.index)?;
-        self.is_installed = true;
-        Ok(())
-    }
-}
-
-impl Drop for NewIndex {
-    fn drop(&mut self) {
-        if !self.is_installed {
-            let _ = std::fs::remove_file(&self.lock);
-        }
     }
 }

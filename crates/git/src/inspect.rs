@@ -188,13 +188,14 @@ impl Git {
             common_dir: path_of(common_dir),
             is_shallow: shallow == b"true",
         };
-        if self.setting(folder, "extensions.partialClone").await.map_err(failed)?.is_some() {
+        if self.lacks_objects(folder).await.map_err(failed)? {
             return Err(SourceError::Partial { path: path.into() });
         }
         let branch = self.run("symbolic-ref").in_folder(folder).args(["-q", "HEAD"]).output().await;
         let branch = branch.map_err(failed)?;
-        let branch =
-            String::from_utf8_lossy(&branch.stdout).trim().strip_prefix("refs/heads/").map(str::to_owned);
+        // One whose name is no text can't be told, so HEAD counts as detached: what it is at is the same.
+        let branch = std::str::from_utf8(&branch.stdout).ok();
+        let branch = branch.and_then(|name| name.trim().strip_prefix("refs/heads/")).map(str::to_owned);
         let found =
             self.objects(self.run("cat-file").in_folder(folder), &["HEAD^{commit}"]).await.map_err(failed)?;
         let head_commit = found.into_iter().next().flatten();
@@ -215,6 +216,17 @@ impl Git {
         Ok(OsString::from_vec(line.to_vec()).into())
     }
 
+    /// Whether it is a partial clone: then git would fetch what is missing, by a program that its settings may name.
+    async fn lacks_objects(&self, folder: &Path) -> Result<bool, GitError> {
+        let signs = r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$";
+        let asked = self.run("config").in_folder(folder).args(["--name-only", "--get-regexp", signs]);
+        let answer = asked.output().await?;
+        match answer.code {
+            Some(1) => Ok(false),
+            _ => answer.success("config").map(|_| true),
+        }
+    }
+
     /// The value of a setting as the repository at `folder` has it, from whichever file.
     pub(crate) async fn setting(&self, folder: &Path, key: &str) -> Result<Option<Vec<u8>>, GitError> {
         let asked = self.run("config").in_folder(folder).args(["--null", "--get", key]).output().await?;
@@ -227,6 +239,13 @@ impl Git {
 
     /// Settings that switch off every filter that the repository's own settings (not the user's) define.
     async fn filters_off(&self, folder: &Path) -> Result<Vec<String>, GitError> {
+        let off =
+            |driver| ["clean=", "process=", "smudge=", "required=false"].map(|set| format!("{driver}.{set}"));
+        Ok(self.own_filters(folder).await?.into_iter().flat_map(off).collect())
+    }
+
+    /// The filters that the repository's own settings define: `filter.lfs`, say.
+    pub(crate) async fn own_filters(&self, folder: &Path) -> Result<BTreeSet<String>, GitError> {
         let asked = self.run("config").in_folder(folder);
         let asked = asked
             .args(["--null", "--show-scope", "--name-only", "--get-regexp", "^filter\\."])
@@ -235,11 +254,7 @@ impl Git {
         let text = String::from_utf8_lossy(&asked.stdout);
         let fields: Vec<&str> = text.split('\0').collect();
         let own = fields.chunks_exact(2).filter(|pair| matches!(pair[0], "local" | "worktree"));
-        let drivers: BTreeSet<&str> =
-            own.filter_map(|pair| pair[1].rsplit_once('.')).map(|(driver, _)| driver).collect();
-        let off =
-            |driver| ["clean=", "process=", "smudge=", "required=false"].map(|set| format!("{driver}.{set}"));
-        Ok(drivers.into_iter().flat_map(off).collect())
+        Ok(own.filter_map(|pair| pair[1].rsplit_once('.')).map(|(driver, _)| driver.to_owned()).collect())
     }
 
     /// The full names of the objects that `names` mean, in their order; `None` where there is none.
@@ -309,7 +324,10 @@ impl Listed {
         for (left, name) in text.lines().filter_map(|line| line.split_once('\t')) {
             match (left.strip_prefix("ref: "), name) {
                 (Some(target), "HEAD") => {
-                    listed.head_branch = target.strip_prefix("refs/heads/").map(str::to_owned);
+                    // As of a local one: a name that is no text can't be told.
+                    let branch = target.strip_prefix("refs/heads/");
+                    listed.head_branch =
+                        branch.filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).map(str::to_owned);
                 }
                 (None, "HEAD") => listed.head_commit = Sha::parse(left),
                 (None, name) => listed.refs.push(name.into()),

@@ -4,6 +4,7 @@
 mod child;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ const SETTINGS: &[&str] = &[
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",
+    "transfer.bundleURI=false",
     "core.safecrlf=false",
     "core.splitIndex=false",
     "core.quotePath=true",
@@ -44,7 +46,7 @@ pub(crate) struct Invocation {
     command: Command,
     name: String,
     named: bool,
-    stdin: Option<Vec<u8>>,
+    stdin: child::Stdin,
     timeout: Option<Duration>,
 }
 
@@ -70,7 +72,7 @@ impl Invocation {
         for setting in SETTINGS {
             command.arg("-c").arg(setting);
         }
-        Self { command, name: name.into(), named: false, stdin: None, timeout: None }
+        Self { command, name: name.into(), named: false, stdin: child::Stdin::Nothing, timeout: None }
     }
 
     /// Runs in a folder, where git finds the repository itself (and refuses one that another user owns).
@@ -118,7 +120,13 @@ impl Invocation {
     }
 
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.stdin = child::Stdin::Bytes(bytes.into());
+        self
+    }
+
+    /// Lets git read a file itself, however large it is.
+    pub(crate) fn stdin_file(mut self, file: File) -> Self {
+        self.stdin = child::Stdin::File(file);
         self
     }
 
@@ -134,10 +142,12 @@ impl Invocation {
         output.success(&name)
     }
 
-    /// Runs it, whatever its exit code.
+    /// Runs it, whatever its exit code. On the heap: what runs many of them would else be as large as all of them.
     pub(crate) async fn output(self) -> Result<Output, GitError> {
         let mut stdout = Vec::new();
-        let ended = child::run(self.ready(), child::Stdout::Whole(&mut stdout, LARGEST_ANSWER), None).await?;
+        let ended =
+            Box::pin(child::run(self.ready(), child::Stdout::Whole(&mut stdout, LARGEST_ANSWER), None))
+                .await?;
         Ok(Output { code: ended.code, stdout, stderr: ended.stderr })
     }
 
@@ -146,14 +156,14 @@ impl Invocation {
         let name = self.name.clone();
         let mut stdout = Vec::new();
         let to = child::Stdout::Whole(&mut stdout, LARGEST_ANSWER);
-        let ended = child::run(self.ready(), to, Some(line)).await?;
+        let ended = Box::pin(child::run(self.ready(), to, Some(line))).await?;
         Output { code: ended.code, stdout, stderr: ended.stderr }.success(&name)
     }
 
     /// Runs it and copies what it writes; where that can't be written, git is killed.
     pub(crate) async fn copy_to(self, out: &mut (dyn AsyncWrite + Unpin + Send)) -> Result<(), GitError> {
         let name = self.name.clone();
-        let ended = child::run(self.ready(), child::Stdout::Copied(out), None).await?;
+        let ended = Box::pin(child::run(self.ready(), child::Stdout::Copied(out), None)).await?;
         Output { code: ended.code, stdout: Vec::new(), stderr: ended.stderr }.success(&name).map(drop)
     }
 

@@ -1,9 +1,10 @@
 //! Brings a task's branch into the user's own repository: the only write this crate does there.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::names::BadName;
-use crate::{BareClone, BranchName, GitError, Sha, Source, loose_ref};
+use crate::{BareClone, BranchName, GitError, Inspection, Sha, Source, loose_ref};
 
 /// What became of a task's branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,16 @@ pub enum PublishError {
     /// Only task branches are ever written.
     #[error(transparent)]
     NotOurs(#[from] BadName),
+    /// What its large files hold could not be brought.
+    #[error("the large files of {branch} could not be brought into {repository}")]
+    LargeFiles {
+        /// The user's repository.
+        repository: PathBuf,
+        /// The branch.
+        branch: BranchName,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// git could not fetch it.
     #[error("{branch} could not be brought into {repository}")]
     Git {
@@ -42,24 +53,37 @@ pub enum PublishError {
     },
 }
 
+enum FetchError {
+    Git(GitError),
+    LargeFiles(io::Error),
+}
+
+impl From<GitError> for FetchError {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
+    }
+}
+
 impl BareClone {
     /// Fetches a task branch into the source, if that is a repository on this machine. It is forced: nobody else
     /// writes below `makima/`. No tags, hooks, `FETCH_HEAD` or housekeeping. Where the branch is there at this commit
-    /// already, nothing is done.
+    /// already, nothing is done. What Git LFS keeps for it comes first.
     pub async fn publish(&self, source: &Source, branch: &BranchName) -> Result<Published, PublishError> {
         let Source::Local(repository) = source else { return Ok(Published::KeptInClone) };
         if !branch.is_task_branch() {
             let why = "only branches below makima/ are published";
             return Err(BadName { name: branch.to_string(), why }.into());
         }
-        self.fetch_into(repository, branch).await.map_err(|source| PublishError::Git {
-            repository: repository.clone(),
-            branch: branch.clone(),
-            source,
+        let (here, name) = (repository.clone(), branch.clone());
+        self.fetch_into(repository, branch).await.map_err(|error| match error {
+            FetchError::Git(source) => PublishError::Git { repository: here, branch: name, source },
+            FetchError::LargeFiles(source) => {
+                PublishError::LargeFiles { repository: here, branch: name, source }
+            }
         })
     }
 
-    async fn fetch_into(&self, repository: &Path, branch: &BranchName) -> Result<Published, GitError> {
+    async fn fetch_into(&self, repository: &Path, branch: &BranchName) -> Result<Published, FetchError> {
         let full = branch.full();
         let commit = match loose_ref::commit_of(self.dir(), &full) {
             Some(commit) => Some(commit),
@@ -87,6 +111,13 @@ impl BareClone {
         if let Some(worktree) = self.worktree_on(folder, &full).await? {
             return Ok(Published::CheckedOut { worktree });
         }
+        if self.has_large_files() {
+            let looked = self.git().inspect(&Source::Local(repository.into()), None).await;
+            // Where it can't be looked at, the fetch says why.
+            if let Ok(Inspection { local: Some(local), .. }) = looked {
+                self.give_large_files(&local, &commit).await?.map_err(FetchError::LargeFiles)?;
+            }
+        }
         let fetch = self.git().run("fetch").in_folder(folder).env("GIT_ALLOW_PROTOCOL", "file");
         let fetch = fetch.setting("fetch.fsckObjects=false").args([
             "--quiet",
@@ -106,7 +137,7 @@ impl BareClone {
             // It was checked out in between: git itself refuses then.
             Err(error) => match self.worktree_on(folder, &full).await? {
                 Some(worktree) => Ok(Published::CheckedOut { worktree }),
-                None => Err(error),
+                None => Err(error.into()),
             },
         }
     }

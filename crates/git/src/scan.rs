@@ -8,12 +8,15 @@
 mod attempt;
 mod index;
 mod kept;
+mod steady;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::invocation::Invocation;
 use crate::{Git, GitError, Sha, Worktree, loose_ref};
+
+pub(crate) use self::index::copy_with_time;
 
 /// What a checkpoint holds, beside everything that git would.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,11 +39,11 @@ pub struct NotHeld {
 /// Why something is not held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NotHeldReason {
-    /// A repository inside of the repository (a submodule that has been filled, too).
+    /// A repository inside of the repository (a submodule that has been filled, too), or in the place of its `.git`.
     NestedRepository,
     /// An untracked file above the limit.
     TooLarge,
-    /// An untracked file that may not be read.
+    /// An untracked file, or a folder, that may not be read.
     Unreadable,
     /// A name that git keeps in no tree, such as `git~1`.
     InvalidName,
@@ -76,7 +79,7 @@ pub enum ScanError {
 }
 
 /// How often a worktree is read before it counts as changing.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 /// What is read, and where our own index of it is.
 pub(crate) struct Site {
@@ -90,6 +93,8 @@ pub(crate) struct Site {
     pub(crate) private: PathBuf,
     /// Whether files may be left out of the worktree on purpose; `None`: as the settings say.
     pub(crate) is_sparse: Option<bool>,
+    /// Settings for this folder alone, above those of `git_dir`.
+    pub(crate) settings: Vec<String>,
 }
 
 /// A worktree as it was.
@@ -115,6 +120,7 @@ impl Worktree {
             own_index: self.git_dir().join("index"),
             private: self.git_dir().join("makima"),
             is_sparse: None,
+            settings: Vec::new(),
         }
     }
 }
@@ -138,11 +144,12 @@ impl Site {
     }
 
     fn run(&self, command: &str) -> Invocation {
-        self.git.run(command).git_dir(&self.git_dir).work_tree(&self.folder)
+        let run = self.git.run(command).git_dir(&self.git_dir).work_tree(&self.folder);
+        self.settings.iter().fold(run, |run, setting| run.setting(setting))
     }
 
     /// With our own index.
-    fn ours(&self, command: &str) -> Invocation {
+    pub(crate) fn ours(&self, command: &str) -> Invocation {
         self.run(command).index(&self.index_file())
     }
 
@@ -207,6 +214,12 @@ impl Site {
     fn is_file(&self, name: &[u8]) -> bool {
         let found = self.path_of(name).symlink_metadata();
         found.is_ok_and(|found| found.is_file() || found.is_symlink()) && !self.is_behind_link(name)
+    }
+
+    /// Whether something is there that no tree can hold: a pipe, a socket, a device.
+    fn is_special(&self, name: &[u8]) -> bool {
+        let found = self.path_of(name).symlink_metadata();
+        found.is_ok_and(|found| !found.is_file() && !found.is_symlink() && !found.is_dir())
     }
 
     /// Whether a folder of its path is a link: then what is there is not the worktree's.

@@ -98,6 +98,16 @@ impl Worktree {
         self.git.run(command).git_dir(&self.git_dir).work_tree(&self.folder)
     }
 
+    /// Removes a lock that nobody can hold any more.
+    pub(crate) fn clear_lock(&self, lock: &Path) -> Result<(), GitError> {
+        match std::fs::remove_file(lock) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(GitError::Run { command: "update-ref".into(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The commit HEAD is at; `None` where there is none yet.
     pub async fn head(&self) -> Result<Option<Sha>, GitError> {
         let found = self.git.objects(self.run("cat-file"), &["HEAD^{commit}"]).await?;

@@ -1,8 +1,12 @@
 //! Real, hermetic repositories: each test makes its own in a temporary folder and leaves nothing behind.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "it/everything.rs"]
+mod everything;
 #[path = "it/lab.rs"]
 mod lab;
+#[path = "it/life.rs"]
+mod life;
 
 #[path = "it/beside_a_writer.rs"]
 mod beside_a_writer;
@@ -20,6 +24,8 @@ mod environments;
 mod hostile;
 #[path = "it/leftovers.rs"]
 mod leftovers;
+#[path = "it/lives.rs"]
+mod lives;
 #[path = "it/naive.rs"]
 mod naive;
 #[path = "it/new_repository.rs"]
@@ -28,6 +34,12 @@ mod new_repository;
 mod odd_worktrees;
 #[path = "it/publishing.rs"]
 mod publishing;
+#[path = "it/safety.rs"]
+mod safety;
+#[path = "it/safety_cut.rs"]
+mod safety_cut;
+#[path = "it/safety_naive.rs"]
+mod safety_naive;
 #[path = "it/skips.rs"]
 mod skips;
 #[path = "it/uncommitted.rs"]

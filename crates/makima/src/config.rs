@@ -64,6 +64,8 @@ pub(crate) struct DaemonConfig {
     pub(crate) max_concurrent_tasks: Option<NonZeroU16>,
     /// How often it tells the server that it is there.
     pub(crate) heartbeat_seconds: Option<NonZeroU64>,
+    /// How much of what agents say may wait for the server.
+    pub(crate) max_journal_bytes: Option<NonZeroU64>,
     /// Repositories whose own agent settings may start programs.
     pub(crate) trusted_repositories: Vec<String>,
 }
@@ -178,6 +180,7 @@ mod tests {
             server_url = "http://127.0.0.1:7447"
             max_concurrent_tasks = 2
             heartbeat_seconds = 5
+            max_journal_bytes = 1000000
             trusted_repositories = ["/home/me/project"]
             [checkpoint]
             max_file_bytes = 1000

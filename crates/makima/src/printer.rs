@@ -136,6 +136,14 @@ impl Printer {
         write(io::stderr(), &format!("{text}\n"));
     }
 
+    /// What goes on, on a line that the next one takes the place of; `None` takes it away. Only where a person looks.
+    pub(crate) fn progress(&self, line: Option<Line>) {
+        if self.err.terminal {
+            let text = line.map(|line| line.cut().render(&self.err)).unwrap_or_default();
+            write(io::stderr(), &format!("\r\u{1b}[K{text}"));
+        }
+    }
+
     /// What went wrong, and what to do.
     pub(crate) fn failure(&self, failure: &Failure) {
         self.note(Line::styled(Style::Bad, "error: ").plain(one_line(&failure.message)));

@@ -157,6 +157,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..FILE
     },
     Setting {
+        name: "daemon.max_journal_bytes",
+        default: "1073741824",
+        what: "How much of what its agents say may wait on the daemon's disk while the server is away, all agents together. \
+               An agent whose share is full is paused until the server is back; nothing that it says is lost.",
+        example: Some("max_journal_bytes = 1073741824"),
+        ..FILE
+    },
+    Setting {
         name: "daemon.trusted_repositories",
         default: "[]",
         what: "Repositories, as tasks name them, whose own agent settings, hooks and tool servers may start programs.",

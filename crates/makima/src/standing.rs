@@ -26,6 +26,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// How many workers a daemon runs at once, and how often it says that it is there, where nobody says otherwise.
 const MAX_CONCURRENT_TASKS: u32 = 4;
 const HEARTBEAT_SECONDS: u64 = 10;
+const MAX_JOURNAL_BYTES: u64 = 1 << 30;
+/// How long a daemon hears nothing of its server before it connects anew.
+const SILENCE: Duration = Duration::from_secs(25);
 
 /// Where a server listens and what it keeps its data in, as flags and variables say.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -149,6 +152,8 @@ pub(crate) async fn start_daemon(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         max_concurrent_tasks: tasks.map_or(MAX_CONCURRENT_TASKS, |tasks| tasks.get().into()),
         heartbeat_seconds: heartbeat(config),
+        silence: SILENCE,
+        max_journal_bytes: config.daemon.max_journal_bytes.map_or(MAX_JOURNAL_BYTES, NonZeroU64::get),
         agents: options.agents,
         environment: environment::all().into_iter().collect(),
         trusted_repositories: config.daemon.trusted_repositories.iter().cloned().collect(),

@@ -55,4 +55,6 @@ pub struct Contract {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Its number among all that it has been: 1 when it is made, and one more with each change.
+    pub version: i64,
 }

@@ -108,6 +108,8 @@ ids! {
     QuestionId
     /// A command from the server to a daemon.
     CommandId
+    /// An attempt to carry out a request that is to be carried out once.
+    AttemptId
 }
 
 #[cfg(test)]

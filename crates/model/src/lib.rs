@@ -20,6 +20,7 @@ mod run;
 mod snapshot;
 mod task;
 mod text;
+pub mod verify;
 
 pub use branch::{Branch, BranchReason, Position};
 pub use chat::{Chat, ChatContext};
@@ -31,8 +32,8 @@ pub use contract::{Contract, ContractStatus, Phase};
 pub use daemon::{AgentInfo, Daemon, DaemonStatus};
 pub use event::{EventKind, HistoryEvent, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
-    BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError, KeyId,
-    MessageId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+    AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError,
+    KeyId, MessageId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
 };
 pub use message::{Message, MessageRole, ToolCall};
 pub use name::{branch_name, name_from_plan, slug};

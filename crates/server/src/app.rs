@@ -223,29 +223,27 @@ impl WeakApp {
 #[derive(Debug, Default)]
 pub(crate) struct Connections(Mutex<HashMap<(OwnerId, DaemonId), Voice>>);
 
-/// A connection's right to speak for its daemon.
+/// A connection's right to speak for its daemon. Whether it has it is the database's to say, by its number; what this
+/// replica knows only ends it sooner.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Voice {
+    /// The number of the connection: a daemon's newer ones have higher ones.
+    pub(crate) number: i64,
     /// Cancelled when a newer connection has it.
     pub(crate) lost: CancellationToken,
-    /// Held while commands are claimed: what a connection claimed after it had lost its voice would reach nobody.
-    pub(crate) claiming: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Connections {
-    /// The caller's connection speaks for the daemon from now on, and the one before claims no command any more.
-    pub(crate) async fn take(&self, owner: OwnerId, daemon: DaemonId) -> Voice {
-        let (voice, before) = {
-            let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = connections.remove(&(owner, daemon));
-            let claiming = before.as_ref().map(|before| before.claiming.clone()).unwrap_or_default();
-            let voice = Voice { lost: CancellationToken::new(), claiming };
-            connections.insert((owner, daemon), voice.clone());
-            (voice, before)
+    /// The connection of this number speaks for the daemon, unless a newer one does.
+    pub(crate) fn take(&self, owner: OwnerId, daemon: DaemonId, number: i64) -> Voice {
+        let voice = Voice { number, lost: CancellationToken::new() };
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let older = match connections.get(&(owner, daemon)) {
+            Some(present) if present.number > number => Some(voice.clone()),
+            _ => connections.insert((owner, daemon), voice.clone()),
         };
-        if let Some(before) = before {
-            before.lost.cancel();
-            drop(before.claiming.lock().await);
+        if let Some(older) = older {
+            older.lost.cancel();
         }
         voice
     }

@@ -1,6 +1,6 @@
 //! Who asks: the one place where a secret becomes a (principal, owner).
 
-use crate::{App, error::ApiError};
+use crate::{App, error::ApiError, once::Attempt};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
@@ -17,6 +17,8 @@ pub struct Caller {
     pub owner: OwnerId,
     /// What opened the door.
     pub via: Via,
+    /// Of a request that is carried out once: the attempt.
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// What opened the door.

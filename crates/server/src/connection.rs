@@ -118,10 +118,8 @@ async fn greet(
         return Err(Ending::Refused("the first frame must be a hello".to_owned()));
     };
     check(&hello)?;
-    // Before commands are queued again: the connection before must not claim them.
-    let voice = app.connections().take(caller.owner, hello.daemon).await;
-    let known = match app.hear_hello(caller, &hello).await? {
-        Hearing::Taken(known) => known,
+    let (known, connection) = match app.hear_hello(caller, &hello).await? {
+        Hearing::Taken { known, connection } => (known, connection),
         Hearing::AnothersDaemon => {
             return Err(Ending::Refused(
                 "this daemon belongs to another owner: use a data directory of its own for each owner"
@@ -129,6 +127,7 @@ async fn greet(
             ));
         }
     };
+    let voice = app.connections().take(caller.owner, hello.daemon, connection);
     let heartbeat_seconds = app.settings().heartbeat.as_secs();
     let _ = out.send(ToDaemon::Welcome { heartbeat_seconds, runs: known }).await;
     tracing::info!(daemon = %hello.daemon, name = hello.name, "daemon connected");
@@ -189,11 +188,13 @@ async fn attend(
                     Err(ending) => return ending,
                     Ok(FromDaemon::Hello(_)) => return Ending::Refused("it said hello twice".to_owned()),
                     Ok(FromDaemon::Heartbeat { trouble }) => {
-                        let heard = app.hear_heartbeat(owner, daemon, trouble.as_deref()).await;
-                        if let Err(error) = heard.or_else(|error| app.tolerate(error)) {
-                            return error.into();
+                        let newest = app.hear_heartbeat(owner, daemon, voice.number, trouble.as_deref()).await;
+                        // Where that can't be looked up now, the next one tells.
+                        match newest.or_else(|error| app.tolerate(error).map(|()| true)) {
+                            Ok(true) => continue,
+                            Ok(false) => return Ending::Replaced,
+                            Err(error) => return error.into(),
                         }
-                        continue;
                     }
                     Ok(FromDaemon::Delta { run, after, message, kind, text }) => {
                         if !app.is_listened_to() {
@@ -239,14 +240,10 @@ async fn send_commands(
     voice: &Voice,
     out: &mpsc::Sender<ToDaemon>,
 ) -> Result<(), Ending> {
-    let _claiming = voice.claiming.lock().await;
-    if voice.lost.is_cancelled() {
-        return Err(Ending::Replaced);
-    }
-    let claimed = app.claim_commands(owner, daemon).await;
+    let claimed = app.claim_commands(owner, daemon, voice.number).await;
     // What can't be claimed now is looked for again.
-    let claimed = claimed.or_else(|error| app.tolerate(error).map(|()| Vec::new()))?;
-    for (id, mut command) in claimed {
+    let claimed = claimed.or_else(|error| app.tolerate(error).map(|()| Some(Vec::new())))?;
+    for (id, mut command) in claimed.ok_or(Ending::Replaced)? {
         if let Command::StartRun(start) = &mut command {
             let key = app.create_tool_key(owner, start.run).await.map_err(Ending::Key)?;
             start.tool_key = Some(Secret(key));

@@ -4,7 +4,7 @@ use crate::blobs::BlobError;
 use axum::{
     Json,
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -20,13 +20,15 @@ pub struct ApiError {
     code: Code,
     message: String,
     retry_after: Option<u64>,
+    /// The tag of what is there.
+    etag: Option<HeaderValue>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     /// An error of the caller's, told as it is.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None, source: None }
+        Self { code, message: message.into(), retry_after: None, etag: None, source: None }
     }
 
     /// 404, the same whether it isn't there or is another owner's.
@@ -55,6 +57,11 @@ impl ApiError {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// The same, with the tag of what is there.
+    pub(crate) fn tagged(self, etag: Option<HeaderValue>) -> Self {
+        Self { etag, ..self }
+    }
+
     /// What went wrong.
     pub fn code(&self) -> Code {
         self.code
@@ -75,7 +82,9 @@ impl ApiError {
             | Code::AlreadyRunning
             | Code::NotRunning
             | Code::DaemonOffline
+            | Code::RequestInProgress
             | Code::WorktreeChanging => StatusCode::CONFLICT,
+            Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -104,6 +113,7 @@ impl From<StoreError> for ApiError {
     fn from(source: StoreError) -> Self {
         let (code, message) = match source {
             StoreError::Unavailable { hindrance, .. } => (Code::DbUnavailable, words_of(hindrance)),
+            StoreError::LiveRun => (Code::AlreadyRunning, "the task has a live run"),
             _ => {
                 (Code::DbError, "the database refused; the server's log has the reason under this request id")
             }
@@ -152,6 +162,9 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         // The body needs the request's id, which only the outermost layer knows: see `answer_errors`.
         let mut response = self.status().into_response();
+        if let Some(etag) = &self.etag {
+            response.headers_mut().insert(header::ETAG, etag.clone());
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -195,7 +208,7 @@ pub(crate) async fn answer_errors(clock: Clock, request: Request, next: Next) ->
         let headers = std::mem::take(response.headers_mut());
         response = (status, Json(body)).into_response();
         for (name, value) in
-            headers.iter().filter(|(name, _)| *name == "allow" || *name == "www-authenticate")
+            headers.iter().filter(|(name, _)| ["allow", "etag", "www-authenticate"].contains(&name.as_str()))
         {
             response.headers_mut().insert(name.clone(), value.clone());
         }

@@ -42,7 +42,8 @@ const LARGEST: usize = 16 << 20;
 /// instead of the answer.
 const DRAINED: usize = 64 << 20;
 
-async fn read(body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
+/// A whole body, if it isn't too large.
+pub(crate) async fn read(body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
     let mut pieces = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(piece) = pieces.next().await {

@@ -14,9 +14,12 @@ mod hosts;
 mod ingest;
 mod limits;
 mod metrics;
+mod once;
+mod precondition;
 mod reference;
 mod routes;
 mod server;
+pub mod verify;
 mod web;
 
 pub use app::{App, NewUser, Settings};

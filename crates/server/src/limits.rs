@@ -85,6 +85,7 @@ mod tests {
             principal: ids.new_id(),
             owner: ids.new_id(),
             via: Via::Tool { key: ids.new_id(), task: ids.new_id(), contract: None },
+            attempt: None,
         };
         let (wild, calm) = (agent(), agent());
         let refused = (0..100_000).find_map(|_| limits.of_caller(wild).err()).expect("a limit");

@@ -33,8 +33,31 @@ it says 421 `UNKNOWN_HOST`. A request with a foreign `Origin` is 403, also one f
 
 `{\"code\", \"message\", \"details\"?, \"requestId\"}`; the answer's `X-Request-Id` is the same, and the server's log has it. 400: it doesn't parse, has an unknown
 field, or a bad id, date, word or cursor. 401: no key that is known. 403: the key doesn't open this. 404: there is no such thing. 409:
-it doesn't fit the present state. 413: the body is too large. 422: well-formed, and breaks a rule. 429: too many requests; `Retry-After` says
+it doesn't fit the present state. 412: it is no longer what `If-Match` says. 413: the body is too large. 422: well-formed, and breaks a rule. 429: too many requests; `Retry-After` says
 for how many seconds to wait. 503: the database or a daemon can't be reached. With any of them nothing has changed.
+
+## Sending a request again
+
+Whatever changes something takes an `Idempotency-Key` (1 to 255 visible ASCII characters), but for signing in and out: the request is carried out once, however
+often it is sent. The key is kept for 24 hours, for one owner, method and path; whoever calls for the owner shares it.
+
+| the same key again | answer |
+|---|---|
+| with the same query and body, byte by byte | what the first answered: status, body and `ETag` |
+| with others | 422 |
+| while the first is being carried out, also when its caller has hung up | 409 `REQUEST_IN_PROGRESS`; `Retry-After` says for how many seconds to wait |
+| when the server died over it | within ten seconds the same 409; then it goes on from where it came to, and nothing is done twice |
+| after a 409 or a 412 that came of the state in which things stood | the same refusal: it was decided |
+| after any other error | it is carried out, as if for the first time or from where it came to |
+
+An answer of more than 1 MiB is not kept but made anew, of what is there then. A key's secret (`POST /keys`) is told once: again it is 409. The command line sends a
+key with whatever it changes, and asks again by itself for half a minute when an answer is lost or the database is away.
+
+## Changing what was seen
+
+A contract is answered with an `ETag`, which changes with whatever can be changed of it (also its phase), not with what its tasks come to. A `PATCH` with
+`If-Match` (that tag, several, or `*`) changes it only if it still has such a tag; else 412 `PRECONDITION_FAILED`, with the present one. Without it the last one to
+write a field wins, and no other field is touched. What has no tag takes only `*`.
 
 ## Lists
 

@@ -19,6 +19,7 @@ use crate::{
     error::{ApiError, answer_errors},
     hosts::check_host,
     metrics::count,
+    once::once,
     web,
 };
 use access::Rule;
@@ -48,7 +49,14 @@ const BLOB: usize = 256 << 20;
         title = "Makima",
         description = "A control plane for coding agents in which no moment is ever lost.\n\n\
             Times are RFC 3339 in UTC with microseconds, ids are UUIDv7. Lists are newest first; `cursor` leads to the \
-            next page and is absent on the last. Every error has the shape `ErrorBody`.",
+            next page and is absent on the last. Every error has the shape `ErrorBody`.\n\n\
+            A request with an `Idempotency-Key` is carried out once, however often it is sent. The key is kept for 24 hours, for \
+            one owner, method and path. The same request again (query and body, byte by byte) answers what the first answered; \
+            another one is 422; while the first is being carried out, also after its connection was lost, it is 409 \
+            `REQUEST_IN_PROGRESS`, and `Retry-After` says when to ask again. A refusal that came of the state in which things stood \
+            (409, 412) is an answer too. After any other error the same key may be sent again, and the request is carried \
+            out as if for the first time, or from where it came to. An answer of more than 1 MiB is not kept but made anew, of what \
+            there is then; a secret is told once, and then 409.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(ErrorBody, Code, FeedData)),
@@ -165,6 +173,7 @@ pub(crate) fn router(app: App, web: Option<Assets>) -> Router {
             routing::put(daemons::blob::put_blob).layer(DefaultBodyLimit::max(BLOB)),
         )
         .route("/api/v1/daemons/runs/{id}/session", routing::get(daemons::session::get_session))
+        .layer(middleware::from_fn_with_state(app.clone(), once))
         .layer(middleware::from_fn_with_state(app.clone(), access::door))
         .fallback(move |method: Method, uri: Uri| async move { web::serve(web, &method, &uri) })
         .layer(RequestBodyTimeoutLayer::new(app.settings().stall))

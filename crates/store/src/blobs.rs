@@ -2,7 +2,7 @@
 
 use crate::{
     StoreError, Tx,
-    columns::{At, Cells, Entity, one, text},
+    columns::{At, Cells, Entity, all, one, text},
     db::{affected, on},
     error::Act,
     statements::statements,
@@ -18,6 +18,7 @@ impl Entity for BlobRef {
 statements! {
     PUT = "INSERT INTO blobs (owner_id, hash, bytes, created_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (owner_id, hash) DO NOTHING";
+    WITH_PREFIX = "SELECT hash, bytes FROM blobs WHERE hash LIKE $1 || '%' ORDER BY hash";
     GET = "SELECT hash, bytes FROM blobs WHERE owner_id = $1 AND hash = $2";
 }
 
@@ -39,4 +40,10 @@ pub async fn put(tx: &mut Tx, owner: OwnerId, blob: &BlobRef, at: Timestamp) -> 
 pub async fn get(tx: &mut Tx, owner: OwnerId, hash: &str) -> Result<Option<BlobRef>, StoreError> {
     let row = on!(tx, |c| sqlx::query_as(GET).bind(owner.uuid()).bind(text(hash)).fetch_optional(c).await);
     Ok(one(row.act("look for a blob")?))
+}
+
+/// The blobs whose hashes begin so, once for each owner who has one: any owner.
+pub async fn with_prefix(tx: &mut Tx, prefix: &str) -> Result<Vec<BlobRef>, StoreError> {
+    let rows = on!(tx, |c| sqlx::query_as(WITH_PREFIX).bind(text(prefix)).fetch_all(c).await);
+    Ok(all(rows.act("list blobs")?))
 }

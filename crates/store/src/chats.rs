@@ -4,7 +4,7 @@
 mod message;
 mod sql;
 
-pub use message::{ChatMessage, messages, say};
+pub use message::{ChatMessage, message, messages, say};
 pub(crate) use sql::statements;
 
 use crate::{
@@ -117,6 +117,22 @@ pub async fn activate(
         .fetch_optional(c)
         .await);
     Ok(one(row.act("take up a chat's conversation")?))
+}
+
+/// The conversation of the chat with this id.
+pub async fn conversation(
+    tx: &mut Tx,
+    owner: OwnerId,
+    chat: Chat,
+    id: ChatConversationId,
+) -> Result<Option<ChatConversation>, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(Sql::of(chat).conversation)
+        .bind(owner.uuid())
+        .bind(scope(owner, chat))
+        .bind(id.uuid())
+        .fetch_optional(c)
+        .await);
+    Ok(one(row.act("read a chat's conversation")?))
 }
 
 // A statement of its own: PostgreSQL looks at the unique index after each row, not after each statement.

@@ -29,6 +29,7 @@ impl Entity for Contract {
             status: cells.word("status")?,
             created_at: cells.at("created_at")?,
             updated_at: cells.at("updated_at")?,
+            version: cells.int("version")?,
         })
     }
 }
@@ -67,11 +68,12 @@ use filters;
 
 statements! {
     INSERT = "INSERT INTO contracts (id, owner_id, name, description, repository, base_branch, agent, phase, status, \
-        created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     GET = "SELECT * FROM contracts WHERE id = $1 AND owner_id = $2";
     // Changes nothing: who has the row's lock changes it by what it reads.
     LOCK = "UPDATE contracts SET updated_at = updated_at WHERE id = $1 AND owner_id = $2 RETURNING *";
-    CHANGE = "UPDATE contracts SET name = $3, description = $4, phase = $5, status = $6, updated_at = $7 \
+    CHANGE = "UPDATE contracts SET name = $3, description = $4, phase = $5, status = $6, updated_at = $7, \
+        version = version + 1 \
         WHERE id = $1 AND owner_id = $2";
     COUNT_FILTERED = concat!("SELECT COUNT(*) FROM contracts WHERE owner_id = $1", filters!("$2", "$3", "$4", "$5"));
     @lists {
@@ -95,6 +97,7 @@ pub async fn insert(tx: &mut Tx, contract: &Contract) -> Result<(), StoreError> 
         .bind(contract.status.as_str())
         .bind(At(contract.created_at))
         .bind(At(contract.updated_at))
+        .bind(contract.version)
         .execute(c)
         .await
         .map(affected))
@@ -115,7 +118,8 @@ pub async fn lock(tx: &mut Tx, owner: OwnerId, id: ContractId) -> Result<Option<
     Ok(one(row.act("lock a contract")?))
 }
 
-/// Makes a contract that is [locked](lock) and was `before` what it is in `after`: its name, description, phase and status.
+/// Makes a contract that is [locked](lock) and was `before` what it is in `after`: its name, description, phase and status. It
+/// has another version then.
 pub async fn change(tx: &mut Tx, before: &Contract, after: &Contract) -> Result<(), StoreError> {
     on!(tx, |c| sqlx::query(CHANGE)
         .bind(before.id.uuid())

@@ -40,12 +40,14 @@ macro_rules! daemons {
 }
 
 statements! {
-    UPSERT = "INSERT INTO daemons (id, owner_id, name, hostname, status, max_concurrent_tasks, agents, last_heartbeat_at) \
-        VALUES ($1, $2, $3, $4, 'online', $5, $6, $7) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
+    UPSERT = "INSERT INTO daemons (id, owner_id, name, hostname, status, max_concurrent_tasks, agents, last_heartbeat_at, \
+        connection) VALUES ($1, $2, $3, $4, 'online', $5, $6, $7, 1) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
         hostname = excluded.hostname, status = 'online', max_concurrent_tasks = excluded.max_concurrent_tasks, \
-        agents = excluded.agents, last_heartbeat_at = excluded.last_heartbeat_at, trouble = NULL \
-        WHERE daemons.owner_id = excluded.owner_id";
-    BEAT = "UPDATE daemons SET status = 'online', last_heartbeat_at = $3, trouble = $4 WHERE id = $1 AND owner_id = $2";
+        agents = excluded.agents, last_heartbeat_at = excluded.last_heartbeat_at, trouble = NULL, \
+        connection = daemons.connection + 1 WHERE daemons.owner_id = excluded.owner_id RETURNING connection";
+    BEAT = "UPDATE daemons SET status = 'online', last_heartbeat_at = $4, trouble = $5 \
+        WHERE id = $1 AND owner_id = $2 AND connection = $3";
+    HOLD = "UPDATE daemons SET connection = connection WHERE id = $1 AND owner_id = $2 AND connection = $3";
     SET_OFFLINE = "UPDATE daemons SET status = 'offline' WHERE id = $1 AND owner_id = $2 AND status = 'online'";
     GET = daemons!("id = $1 AND owner_id = $2");
     OF_OWNER = daemons!("owner_id = $1 ORDER BY name, id");
@@ -67,12 +69,13 @@ pub struct Hello<'a> {
     pub agents: &'a [AgentInfo],
 }
 
-/// A daemon is there. [`StoreError::ForeignDaemon`] if its id is another owner's.
-pub async fn upsert(tx: &mut Tx, owner: OwnerId, hello: Hello<'_>) -> Result<(), StoreError> {
+/// A daemon is there. Answers the number of its connection, the newest. [`StoreError::ForeignDaemon`] if its id is another
+/// owner's.
+pub async fn upsert(tx: &mut Tx, owner: OwnerId, hello: Hello<'_>) -> Result<i64, StoreError> {
     let act = "keep a daemon";
     let now = tx.now().await?;
     let agents = json_of(&hello.agents, "agents").act(act)?;
-    let kept = on!(tx, |c| sqlx::query(UPSERT)
+    let kept: Result<Option<i64>, sqlx::Error> = on!(tx, |c| sqlx::query_scalar(UPSERT)
         .bind(hello.id.uuid())
         .bind(owner.uuid())
         .bind(text(hello.name))
@@ -80,24 +83,25 @@ pub async fn upsert(tx: &mut Tx, owner: OwnerId, hello: Hello<'_>) -> Result<(),
         .bind(hello.max_concurrent_tasks)
         .bind(agents)
         .bind(At(now))
-        .execute(c)
-        .await
-        .map(affected))
-    .act(act)?;
-    if kept > 0 { Ok(()) } else { Err(StoreError::ForeignDaemon) }
+        .fetch_optional(c)
+        .await);
+    kept.act(act)?.ok_or(StoreError::ForeignDaemon)
 }
 
-/// A daemon's heart beats: it is online, and says what keeps it from working. Whether there is such a daemon.
+/// A daemon's heart beats on this connection: it is online, and says what keeps it from working. Whether that is its newest
+/// one.
 pub async fn beat(
     tx: &mut Tx,
     owner: OwnerId,
     id: DaemonId,
+    connection: i64,
     trouble: Option<&str>,
 ) -> Result<bool, StoreError> {
     let now = tx.now().await?;
     let kept = on!(tx, |c| sqlx::query(BEAT)
         .bind(id.uuid())
         .bind(owner.uuid())
+        .bind(connection)
         .bind(At(now))
         .bind(maybe_text(trouble))
         .execute(c)
@@ -105,6 +109,19 @@ pub async fn beat(
         .map(affected))
     .act("keep a heartbeat")?;
     Ok(kept > 0)
+}
+
+/// Whether this is a daemon's newest connection; then it stays so until the transaction ends.
+pub async fn hold(tx: &mut Tx, owner: OwnerId, id: DaemonId, connection: i64) -> Result<bool, StoreError> {
+    let held = on!(tx, |c| sqlx::query(HOLD)
+        .bind(id.uuid())
+        .bind(owner.uuid())
+        .bind(connection)
+        .execute(c)
+        .await
+        .map(affected))
+    .act("hold a daemon's connection")?;
+    Ok(held > 0)
 }
 
 /// A daemon is gone. Whether it was there.

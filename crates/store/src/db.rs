@@ -80,14 +80,38 @@ impl Db {
         }
     }
 
+    /// Opens the database that `url` names to look at it: it is neither made nor changed, and nothing that is begun on it can
+    /// write. Works beside a server. Its tables have to be those that this program knows.
+    pub async fn open_to_read(url: &str) -> Result<Self, StoreError> {
+        match Schema::look(url).await? {
+            Schema { found: None, .. } => return Err(StoreError::Empty),
+            Schema { found: Some(version), known } if version > known => {
+                return Err(StoreError::Newer { version });
+            }
+            Schema { found: Some(version), known } if version < known => {
+                return Err(StoreError::Older { version, known });
+            }
+            Schema { .. } => {}
+        }
+        let pools = match Address::parse(url)? {
+            Address::Sqlite(path) => {
+                let pool = || SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
+                let options = file_options(&path).read_only(true);
+                let read = pool().connect_with(options.clone()).await.act("open the database for reading")?;
+                Pools::Sqlite { write: pool().connect_lazy_with(options), read }
+            }
+            Address::Postgres(options) => {
+                let options = server_options(*options).options([("default_transaction_read_only", "on")]);
+                let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(PATIENCE);
+                Pools::Postgres(pool.connect_with(options).await.act("connect to the database")?)
+            }
+        };
+        Ok(Self::over(pools, Wakes::in_process()))
+    }
+
     async fn open_file(path: &Path) -> Result<Self, StoreError> {
         url::make_file(path).await?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(PATIENCE)
-            .foreign_keys(true)
-            .statement_cache_capacity(STATEMENTS)
-            .disable_statement_logging();
+        let options = file_options(path);
         let writing =
             options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
         let write = SqlitePoolOptions::new()
@@ -113,12 +137,7 @@ impl Db {
     }
 
     async fn open_server(options: PgConnectOptions) -> Result<Self, StoreError> {
-        let options = options
-            .application_name("makima")
-            .statement_cache_capacity(STATEMENTS)
-            // No transaction waits for anything outside the database: one that idles this long is a leak.
-            .options([("idle_in_transaction_session_timeout", "60s")])
-            .disable_statement_logging();
+        let options = server_options(options);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
@@ -209,6 +228,24 @@ impl Db {
             Pools::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+fn file_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(PATIENCE)
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging()
+}
+
+fn server_options(options: PgConnectOptions) -> PgConnectOptions {
+    options
+        .application_name("makima")
+        .statement_cache_capacity(STATEMENTS)
+        // No transaction waits for anything outside the database: one that idles this long is a leak.
+        .options([("idle_in_transaction_session_timeout", "60s")])
+        .disable_statement_logging()
 }
 
 /// Lets `work` run to its end even if nobody waits for it any more. sqlx's `begin` must not be dropped half-way: it leaves

@@ -28,6 +28,20 @@ pub enum StoreError {
         /// The newest version of the tables that is there.
         version: i64,
     },
+    /// The database's tables are those of an older Makima, and it may not be changed.
+    #[error(
+        "the tables of the database are at version {version}, and this program knows {known}: start its server once, which \
+         brings them there"
+    )]
+    Older {
+        /// The newest version of the tables that is there.
+        version: i64,
+        /// The version that this program knows.
+        known: i64,
+    },
+    /// There is no database where one is to be read.
+    #[error("there is no database yet: the first start of a server makes it")]
+    Empty,
     /// The tables could not be brought up to date.
     #[error("could not bring the tables of the database up to date")]
     Migrate {

@@ -23,6 +23,7 @@ pub mod conversations;
 pub mod counters;
 pub mod daemons;
 pub mod events;
+pub mod idempotency;
 pub mod inbox;
 pub mod keys;
 pub mod native;
@@ -32,6 +33,7 @@ pub mod runs;
 pub mod snapshots;
 pub mod tasks;
 pub mod users;
+pub mod verify;
 
 pub use chats::{ChatConversation, ChatMessage};
 pub use checkpoints::Checkpoint;

@@ -7,7 +7,7 @@ mod reader;
 
 pub use packed::{Lines, pack};
 pub use reader::LineReader;
-pub(crate) use reader::statements as reader_statements;
+pub(crate) use reader::{Stored, statements as reader_statements};
 
 use crate::{Tx, columns::text, outbox::NewRecord};
 use makima_model::{BranchId, OwnerId};

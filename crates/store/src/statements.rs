@@ -133,6 +133,7 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::daemons::statements(),
         crate::events::feed_statements(),
         crate::events::statements(),
+        crate::idempotency::statements(),
         crate::inbox::statements(),
         crate::keys::statements(),
         crate::native::reader_statements(),
@@ -144,6 +145,7 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::tasks::placing_statements(),
         crate::tasks::statements(),
         crate::users::statements(),
+        crate::verify::statements(),
     ];
     modules.iter().flatten().map(|statement| statement.text(engine)).collect()
 }

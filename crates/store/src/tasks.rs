@@ -5,7 +5,7 @@ mod row;
 
 pub(crate) use placing::statements as placing_statements;
 pub use placing::{
-    owners_with_placeable, placeable, placed, set_cancelling, set_out_of_reach, set_reason, set_status,
+    lock, owners_with_placeable, placeable, placed, set_cancelling, set_out_of_reach, set_reason, set_status,
     set_target, set_wanted,
 };
 pub use row::{Copied, Task};

@@ -75,6 +75,7 @@ statements! {
     BY_ID = "SELECT * FROM users WHERE id = $1";
     ALL = "SELECT * FROM users ORDER BY created_at, id";
     FIRST = "SELECT * FROM users ORDER BY created_at, id LIMIT 1";
+    HOLD = "UPDATE users SET name = name WHERE id = $1";
 }
 
 /// Makes a user.
@@ -108,4 +109,13 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<User>, StoreError> {
 /// The oldest user: any owner.
 pub async fn first(tx: &mut Tx) -> Result<Option<User>, StoreError> {
     Ok(one(on!(tx, |c| sqlx::query_as(FIRST).fetch_optional(c).await).act("read the first user")?))
+}
+
+/// Lets nobody else [hold] this owner before the transaction ends: for what is counted and rests on the count. To be called
+/// before anything else is changed.
+///
+/// [hold]: self::hold
+pub async fn hold(tx: &mut Tx, id: OwnerId) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(HOLD).bind(id.uuid()).execute(c).await.map(affected)).act("hold an owner")?;
+    Ok(())
 }

@@ -20,6 +20,8 @@ mod conversations;
 mod disks;
 #[path = "suite/events.rs"]
 mod events;
+#[path = "suite/idempotency.rs"]
+mod idempotency;
 #[path = "suite/runs.rs"]
 mod runs;
 #[path = "suite/schema.rs"]

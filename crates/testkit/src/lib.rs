@@ -10,6 +10,7 @@
 mod claude;
 mod database;
 mod environment;
+mod fault_proxy;
 mod model_api;
 mod random;
 pub mod reliability;
@@ -19,6 +20,7 @@ mod small_disk;
 pub use claude::{CLAUDE_VERSION, claude_cli};
 pub use database::{TestDatabase, postgres_server};
 pub use environment::{scrubbed_command, workspace_root};
+pub use fault_proxy::{FaultProxy, Faults, Way};
 pub use model_api::{Block, ErrorReply, FakeModelApi, RecordedRequest, Scenario, Step, ToolResult};
 pub use random::Random;
 pub use repo::TestRepo;

@@ -24,6 +24,10 @@ pub enum Code {
     NotRunning,
     /// 409: the daemon that was named isn't connected.
     DaemonOffline,
+    /// 409: a request with the same `Idempotency-Key` is being carried out; `Retry-After` says for how many seconds to wait.
+    RequestInProgress,
+    /// 412: what was to be changed is no longer what `If-Match` says.
+    PreconditionFailed,
     /// 413: the body is larger than this route takes.
     TooLarge,
     /// 421: the server isn't known by the name that it was called by.

@@ -37,3 +37,6 @@ pub use task::{
 
 /// Where the API stands below the server's address.
 pub const API: &str = "/api/v1";
+
+/// The header by which a request is carried out once, however often it is sent.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

@@ -24,8 +24,26 @@ export const api = createClient<paths>({
   querySerializer: { array: { style: 'form', explode: true } },
 })
 
+type Asked<T> = Promise<{ data?: T; error?: unknown; response: Response }>
+
+/** What is there, and the tag that says which version of it that is. */
+export interface Tagged<T> {
+  value: T
+  tag: string
+}
+
 /** What a request is answered with; a `Problem` is thrown where it fails. */
-export async function answer<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+export async function answer<T>(asked: Asked<T>): Promise<T> {
+  return (await answered(asked)).data
+}
+
+/** The same, with its tag. */
+export async function tagged<T>(asked: Asked<T>): Promise<Tagged<T>> {
+  const { data, response } = await answered(asked)
+  return { value: data, tag: response.headers.get('etag') ?? '*' }
+}
+
+async function answered<T>(asked: Asked<T>): Promise<{ data: T; response: Response }> {
   let result: Awaited<typeof asked>
   try {
     result = await asked
@@ -34,5 +52,5 @@ export async function answer<T>(asked: Promise<{ data?: T; error?: unknown; resp
     throw Problem.from(thrown)
   }
   if (!result.response.ok) throw Problem.of(result.response, result.error)
-  return result.data as T
+  return { data: result.data as T, response: result.response }
 }

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
-import { answer, api, type Contract, type ContractStatus, type Task, type TaskStatus } from './client'
+import { answer, api, type Contract, type ContractStatus, type Task, type TaskStatus, tagged } from './client'
 
 // What is asked of the server, each with the name under which its answer is kept. The live feed keeps the answers fresh
 // (feed.ts), so they are not asked again for being old.
@@ -93,6 +93,15 @@ export const contractQuery = (id: string) =>
   queryOptions({
     queryKey: ['contract', id],
     queryFn: ({ signal }) => answer(api.GET('/api/v1/contracts/{id}', { params: { path: { id } }, signal })),
+  })
+
+/** A contract with its tag, read anew each time that somebody begins to edit it: only then is the tag of what they see. */
+export const taggedContractQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['contract to edit', id],
+    queryFn: ({ signal }) => tagged(api.GET('/api/v1/contracts/{id}', { params: { path: { id } }, signal })),
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
   })
 
 export const conversationQuery = (id: string) =>

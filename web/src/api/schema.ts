@@ -39,7 +39,9 @@ export interface paths {
         head?: never;
         /**
          * Changes a contract's name, description or status.
-         * @description What is absent stays as it is. The timeline tells what was before.
+         * @description What is absent stays as it is. The timeline tells what was before. With `If-Match` (a tag that was answered as `ETag`, several,
+         *     or `*`) it is changed only if it still has that tag: 412 `PRECONDITION_FAILED` if not, with the tag that it has. A tag stands
+         *     for what can be changed of a contract, its phase included, and not for what its tasks come to.
          */
         patch: operations["change_contract"];
         trace?: never;
@@ -808,7 +810,7 @@ export interface components {
          * @description What went wrong, as one word that a client can act on.
          * @enum {string}
          */
-        Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "DAEMON_OFFLINE" | "TOO_LARGE" | "UNKNOWN_HOST" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "RATE_LIMITED" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
+        Code: "BAD_REQUEST" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "CONFLICT" | "ALREADY_RUNNING" | "NOT_RUNNING" | "DAEMON_OFFLINE" | "REQUEST_IN_PROGRESS" | "PRECONDITION_FAILED" | "TOO_LARGE" | "UNKNOWN_HOST" | "UNPROCESSABLE" | "AGENT_NOT_FOUND" | "REPOSITORY_NOT_FOUND" | "RATE_LIMITED" | "WORKTREE_CHANGING" | "INTERNAL" | "DB_ERROR" | "DB_UNAVAILABLE" | "NO_DAEMON";
         /** @description A commit's name: all of it, or 7 digits or more. */
         CommitSha: string;
         /** @description A goal with a repository and a phase. */
@@ -1611,7 +1613,10 @@ export interface operations {
     create_contract: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1641,6 +1646,8 @@ export interface operations {
             };
             201: {
                 headers: {
+                    /** @description The tag of the contract */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1680,6 +1687,8 @@ export interface operations {
             };
             200: {
                 headers: {
+                    /** @description The tag of the contract */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1691,7 +1700,12 @@ export interface operations {
     change_contract: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+                /** @description The tags that it may have */
+                "If-Match"?: string;
+            };
             path: {
                 id: components["schemas"]["ContractId"];
             };
@@ -1723,6 +1737,8 @@ export interface operations {
             };
             200: {
                 headers: {
+                    /** @description The tag of the contract */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1780,7 +1796,10 @@ export interface operations {
     say_in_contract_chat: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["ContractId"];
             };
@@ -1869,7 +1888,10 @@ export interface operations {
     create_contract_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["ContractId"];
             };
@@ -1912,7 +1934,10 @@ export interface operations {
     rename_contract_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 cid: components["schemas"]["ChatConversationId"];
                 id: components["schemas"]["ContractId"];
@@ -1956,7 +1981,10 @@ export interface operations {
     activate_contract_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 cid: components["schemas"]["ChatConversationId"];
                 id: components["schemas"]["ContractId"];
@@ -1996,7 +2024,10 @@ export interface operations {
     set_phase: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["ContractId"];
             };
@@ -2028,6 +2059,8 @@ export interface operations {
             };
             200: {
                 headers: {
+                    /** @description The tag of the contract */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2046,7 +2079,7 @@ export interface operations {
             };
             header?: {
                 /** @description The last number that was seen */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2121,7 +2154,10 @@ export interface operations {
     create_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2162,7 +2198,10 @@ export interface operations {
     revoke_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["KeyId"];
             };
@@ -2282,7 +2321,10 @@ export interface operations {
     say_in_mesh_chat: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2367,7 +2409,10 @@ export interface operations {
     create_mesh_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2408,7 +2453,10 @@ export interface operations {
     rename_mesh_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 cid: components["schemas"]["ChatConversationId"];
             };
@@ -2451,7 +2499,10 @@ export interface operations {
     activate_mesh_chat_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 cid: components["schemas"]["ChatConversationId"];
             };
@@ -2581,7 +2632,10 @@ export interface operations {
     create_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2661,7 +2715,10 @@ export interface operations {
     answer_question: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -2704,7 +2761,10 @@ export interface operations {
     cancel_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -2789,7 +2849,10 @@ export interface operations {
     create_checkpoint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -2917,7 +2980,10 @@ export interface operations {
     send_message: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -3006,7 +3072,10 @@ export interface operations {
     reassign_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -3095,7 +3164,10 @@ export interface operations {
     create_snapshot: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };
@@ -3178,7 +3250,10 @@ export interface operations {
     stop_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: components["schemas"]["TaskId"];
             };

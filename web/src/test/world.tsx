@@ -34,6 +34,8 @@ export interface World {
   signedIn: boolean
   tasks: Task[]
   contracts: Contract[]
+  /** How often the first contract was changed. */
+  version: number
   daemons: Daemon[]
   messages: Message[]
   /** What was asked of it beside reading. */
@@ -104,7 +106,18 @@ function handlers(world: World) {
     http.get('*/api/v1/contracts', () =>
       HttpResponse.json({ contracts: world.contracts, totalCount: world.contracts.length }),
     ),
-    http.get('*/api/v1/contracts/:id', () => HttpResponse.json(world.contracts[0])),
+    http.get('*/api/v1/contracts/:id', () =>
+      HttpResponse.json(world.contracts[0], { headers: { etag: `"${world.version}"` } }),
+    ),
+    http.patch('*/api/v1/contracts/:id', async ({ request }) => {
+      const body = await note(request)
+      if (request.headers.get('if-match') !== `"${world.version}"`) {
+        return refuse(412, 'PRECONDITION_FAILED', 'it has been changed since it was read')
+      }
+      world.version += 1
+      world.contracts = world.contracts.map((each, at) => (at === 0 ? { ...each, ...body } : each))
+      return HttpResponse.json(world.contracts[0], { headers: { etag: `"${world.version}"` } })
+    }),
     http.post('*/api/v1/contracts/:id/phase', async ({ request }) => {
       const body = await note(request)
       return HttpResponse.json({ ...world.contracts[0], ...body })
@@ -140,7 +153,16 @@ export function withServer() {
 
 /** Opens a page of a world. */
 export function visit(path: string, change: Partial<World> = {}) {
-  const world: World = { signedIn: true, tasks: [], contracts: [], daemons: [], messages: [], asked: [], ...change }
+  const world: World = {
+    signedIn: true,
+    tasks: [],
+    contracts: [],
+    version: 1,
+    daemons: [],
+    messages: [],
+    asked: [],
+    ...change,
+  }
   server.use(...handlers(world))
   const client = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: 30_000 } } })
   const live = new Live(client)

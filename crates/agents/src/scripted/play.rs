@@ -192,11 +192,8 @@ impl<W: Write> Player<W> {
     fn step(&mut self) -> Result<bool, Cut> {
         let step = self.scenario.next(&self.history, &self.options.worktree.to_string_lossy());
         self.pause(step.delay())?;
-        if let Some(file) = &step.wait_for_file {
-            let file = self.options.worktree.join(file);
-            while !file.exists() {
-                self.pause(LOOK)?;
-            }
+        if step.gate_after_chunks == 0 {
+            self.pass_gate(&step)?;
         }
         if step.garbage {
             for line in GARBAGE {
@@ -224,6 +221,17 @@ impl<W: Write> Player<W> {
         let more = !calls.is_empty();
         self.call(calls)?;
         Ok(more)
+    }
+
+    /// Waits for the file of a step that waits for one.
+    fn pass_gate(&mut self, step: &Step) -> Result<(), Cut> {
+        if let Some(file) = &step.wait_for_file {
+            let file = self.options.worktree.join(file);
+            while !file.exists() {
+                self.pause(LOOK)?;
+            }
+        }
+        Ok(())
     }
 
     fn stream(&mut self, step: &Step, draft: &mut Draft) -> Result<(), Cut> {
@@ -266,7 +274,10 @@ impl<W: Write> Player<W> {
         format!("call-{}-{}", self.history.len(), draft.calls.len())
     }
 
-    fn cut_off(&self, step: &Step, draft: &mut Draft) -> Result<(), Cut> {
+    fn cut_off(&mut self, step: &Step, draft: &mut Draft) -> Result<(), Cut> {
+        if draft.pieces > 0 && step.gate_after_chunks == draft.pieces {
+            self.pass_gate(step)?;
+        }
         if step.drop_after_chunks == Some(draft.pieces) {
             let message = "The connection to the model's service was cut".to_owned();
             return Err(Cut::Failed { kind: FailureKind::ServerError, message });

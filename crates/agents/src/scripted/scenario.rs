@@ -29,6 +29,8 @@ pub(super) struct Step {
     pub(super) cost_usd: Option<f64>,
     delay_s: f64,
     pub(super) wait_for_file: Option<String>,
+    /// How many pieces are streamed before the file is waited for.
+    pub(super) gate_after_chunks: usize,
     pub(super) chunk: Option<usize>,
     chunk_delay_s: f64,
     pub(super) garbage: bool,

@@ -21,19 +21,33 @@ pub(super) struct Reading {
     held: Option<Line>,
 }
 
+/// Entries that are told together.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) text: String,
+    /// The last of them, and where it ends in the journal.
+    pub(super) last: u64,
+    pub(super) end: u64,
+}
+
 /// What one look into a journal gave.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// The frame and its last entry.
-    pub(super) frame: Option<(String, u64)>,
+    pub(super) frame: Option<Frame>,
     /// A blob that has to be uploaded before anything more is sent.
     pub(super) upload: Option<BlobRef>,
 }
 
 impl Reading {
-    /// Begins after entry `n`.
-    pub(super) fn after(folder: &Path, n: u64, durable: Durable) -> Result<Self, DaemonError> {
-        Ok(Self { reader: JournalReader::after(folder, n, durable)?, held: None })
+    /// Begins after entry `n`; `None` where what follows it was let go of.
+    pub(super) fn after(folder: &Path, n: u64, durable: Durable) -> Result<Option<Self>, DaemonError> {
+        let reader = JournalReader::after(folder, n, durable)?;
+        Ok(reader.map(|reader| Self { reader, held: None }))
+    }
+
+    /// Where the next entry begins in the journal.
+    pub(super) fn end(&self) -> u64 {
+        self.reader.end()
     }
 
     /// The next entries. `refused`: blobs that the server doesn't take, which entries go without.
@@ -45,7 +59,7 @@ impl Reading {
         refused: &BTreeSet<String>,
     ) -> Result<Batch, DaemonError> {
         let mut batch = Batch::default();
-        let (mut text, mut last, mut count) = (String::new(), 0, 0);
+        let (mut text, mut last, mut end, mut count) = (String::new(), 0, 0, 0);
         while count < MOST_ENTRIES && text.len() < MOST_BYTES {
             let line = match self.held.take() {
                 Some(held) => Some(held),
@@ -63,10 +77,11 @@ impl Reading {
             }
             text.push_str(if count == 0 { "" } else { "," });
             text.push_str(&line.text);
-            (last, count) = (line.n, count + 1);
+            (last, end, count) = (line.n, line.end, count + 1);
         }
         if count > 0 {
-            batch.frame = Some((format!(r#"{{"frame":"entries","run":"{run}","entries":[{text}]}}"#), last));
+            let text = format!(r#"{{"frame":"entries","run":"{run}","entries":[{text}]}}"#);
+            batch.frame = Some(Frame { text, last, end });
         }
         Ok(batch)
     }
@@ -110,7 +125,7 @@ mod tests {
     }
 
     fn numbers(batch: &Batch, run: RunId) -> Vec<u64> {
-        let (text, last) = batch.frame.as_ref().unwrap();
+        let Frame { text, last, .. } = batch.frame.as_ref().unwrap();
         match serde_json::from_str(text).unwrap() {
             FromDaemon::Entries { run: of, entries } if of == run => {
                 assert_eq!(entries.last().unwrap().n, *last);
@@ -127,7 +142,7 @@ mod tests {
         lab.journal.append(&many).unwrap();
         let large: Vec<Record> = (0..3).map(|_| notice(&"x".repeat(MOST_BYTES))).collect();
         let durable = lab.journal.append(&large).unwrap();
-        let mut reading = Reading::after(&lab.folder, 10, durable).unwrap();
+        let mut reading = Reading::after(&lab.folder, 10, durable).unwrap().unwrap();
         let mut next = || reading.next(lab.run, durable, &lab.folders, &BTreeSet::new()).unwrap();
         assert_eq!(numbers(&next(), lab.run), (11..=266).collect::<Vec<_>>());
         assert_eq!(numbers(&next(), lab.run), (267..=301).collect::<Vec<_>>());
@@ -159,7 +174,7 @@ mod tests {
         let records = [notice("before"), Record::Checkpoint(made), notice("after")];
         let durable = lab.journal.append(&records).unwrap();
         std::fs::write(lab.folders.blob(&patch.hash), "x").unwrap();
-        let mut reading = Reading::after(&lab.folder, 0, durable).unwrap();
+        let mut reading = Reading::after(&lab.folder, 0, durable).unwrap().unwrap();
         let mut next =
             |refused: &BTreeSet<String>| reading.next(lab.run, durable, &lab.folders, refused).unwrap();
         let none = BTreeSet::new();
@@ -168,6 +183,6 @@ mod tests {
         assert!(next(&none).frame.is_none());
         let rest = next(&BTreeSet::from([patch.hash.clone()]));
         assert_eq!(numbers(&rest, lab.run), [2, 3]);
-        assert!(!rest.frame.unwrap().0.contains(&patch.hash));
+        assert!(!rest.frame.unwrap().text.contains(&patch.hash));
     }
 }

@@ -30,8 +30,9 @@ pub(super) async fn listen(
         };
         match frame {
             ToDaemon::Ack { run, n } => {
-                session.window.lock().unwrap_or_else(PoisonError::into_inner).acknowledged(run, n);
-                runs.acknowledged(run, n).await;
+                let arrived =
+                    session.window.lock().unwrap_or_else(PoisonError::into_inner).acknowledged(run, n);
+                runs.acknowledged(run, n, arrived).await;
             }
             // Not acknowledged: it will come again to the daemon that comes next.
             ToDaemon::Command { .. } if *is_closing.borrow() => {}

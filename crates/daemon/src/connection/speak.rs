@@ -2,7 +2,7 @@
 
 use super::{
     Ending, Session,
-    batch::{Batch, Reading},
+    batch::{Batch, Frame, Reading},
     uploads::Uploads,
     window::Window,
 };
@@ -134,9 +134,9 @@ impl<'a> Speaker<'a> {
                 continue;
             }
             let batch = heart.beating(sender, self.read(&run)).await?.map_err(Ending::Failed)?;
-            if let Some((frame, last)) = batch.frame {
-                self.window().sent(id, last, frame.len() as u64);
-                sender.send_text(frame).await.map_err(Ending::Broken)?;
+            if let Some(Frame { text, last, end }) = batch.frame {
+                self.window().sent(id, (last, end), text.len() as u64);
+                sender.send_text(text).await.map_err(Ending::Broken)?;
                 self.sent.insert(id, last);
                 has_sent = true;
             }
@@ -157,15 +157,26 @@ impl<'a> Speaker<'a> {
         let reading = self.readings.remove(&id);
         let (folder, workshop) = (run.folder.clone(), Arc::clone(self.workshop));
         let refused = self.uploads.refused().clone();
-        let (reading, batch) = disk::off_thread(move || {
+        let read = disk::off_thread(move || {
             let mut reading = match reading {
                 Some(reading) => reading,
-                None => Reading::after(&folder, sent, durable)?,
+                None => {
+                    let Some(reading) = Reading::after(&folder, sent, durable)? else { return Ok(None) };
+                    // All before it is with the server.
+                    workshop.room.acknowledged(id, reading.end());
+                    reading
+                }
             };
             let batch = reading.next(id, durable, &workshop.folders, &refused)?;
-            Ok((reading, batch))
+            Ok(Some((reading, batch)))
         })
         .await?;
+        let Some((reading, batch)) = read else {
+            tracing::error!(run = %id, "the server has forgotten entries that it had acknowledged; the run is left alone");
+            self.known.remove(&id);
+            self.told.insert(id);
+            return Ok(Batch::default());
+        };
         self.readings.insert(id, reading);
         Ok(batch)
     }
@@ -202,7 +213,7 @@ impl<'a> Speaker<'a> {
     /// Runs whose end the server had already, and only its acknowledgement was lost.
     async fn forget_acknowledged(&self) {
         for known in self.known.values() {
-            self.runs.acknowledged(known.run, known.last_entry).await;
+            self.runs.acknowledged(known.run, known.last_entry, None).await;
         }
     }
 

@@ -8,7 +8,9 @@ use super::{
     daemon_side::{DaemonSide, Event},
     lines::{LONGEST, Line, Lines},
     quiet::Quiet,
+    reached::Reached,
     spec::HostSpec,
+    streamed::Streamed,
 };
 use crate::{
     DaemonError,
@@ -68,12 +70,18 @@ pub(super) struct Course {
     unkept: BTreeSet<u32>,
     /// When the journal is written again that the disk did not take: until then the agent is not read.
     held_up: Option<Instant>,
+    /// Up to where the journal may be written before the agent waits; nobody has said it before a daemon comes.
+    room: Option<u64>,
+    /// Whether the agent waits for room: what it writes stays in its pipe.
+    is_waiting: bool,
     stage: Stage,
     stop: Option<StopReason>,
     /// Whether the agent's work is done, and only its exit is waited for.
     is_done: bool,
     deadline: Option<Instant>,
     quiet: Quiet,
+    reached: Reached,
+    streamed: Streamed,
     /// What is to be made durable, and what is to be written, closed and said once it is.
     records: Vec<Record>,
     writes: Vec<Vec<u8>>,
@@ -94,6 +102,8 @@ impl Course {
             daemon: DaemonSide::open(listener, journal.durable()),
             taken: first.iter().map(|input| input.id).collect(),
             quiet: Quiet::new(spec.patience.quiet),
+            reached: Reached::default(),
+            streamed: Streamed::open(folder),
             queue: (!first.is_empty()).then_some(first).into_iter().collect(),
             spec,
             journal,
@@ -101,6 +111,8 @@ impl Course {
             answered: BTreeMap::new(),
             unkept: BTreeSet::new(),
             held_up: None,
+            room: None,
+            is_waiting: false,
             stage: Stage::Working,
             stop: None,
             is_done: false,
@@ -130,11 +142,14 @@ impl Course {
         let status = loop {
             self.proceed();
             self.settle(&mut agent);
+            if self.look_for_room() {
+                self.settle(&mut agent);
+            }
             let (deadline, daemon_gone) = (self.deadline, self.daemon_gone_at());
             let is_at_work = self.stage == Stage::Working && !self.dialogue.is_idle();
-            let quiet = self.quiet.at().filter(|_| is_at_work && self.held_up.is_none());
+            let quiet = self.quiet.at().filter(|_| is_at_work && !self.is_paused());
             tokio::select! {
-                read = stdout.read_buf(lines.room()), if is_open && self.held_up.is_none() => {
+                read = stdout.read_buf(lines.room()), if is_open && !self.is_paused() => {
                     is_open = matches!(read, Ok(1..));
                     self.quiet.heard();
                     self.read(&mut lines);
@@ -162,6 +177,11 @@ impl Course {
         self.end(agent, stdout, lines, status).await
     }
 
+    /// Whether the agent waits: for the disk, or for room. What it writes stays in its pipe.
+    fn is_paused(&self) -> bool {
+        self.held_up.is_some() || self.is_waiting
+    }
+
     /// Takes what the agent wrote, line by line.
     fn read(&mut self, lines: &mut Lines) {
         while let Some(line) = lines.next() {
@@ -177,7 +197,10 @@ impl Course {
         for act in acts {
             match act {
                 Act::Write(bytes) => self.writes.push(bytes),
-                Act::Delta(delta) => self.daemon.show_delta(Piece { after: self.newest(), delta }),
+                Act::Delta(delta) => {
+                    self.streamed.add(&delta);
+                    self.daemon.show_delta(Piece { after: self.newest(), delta });
+                }
                 Act::Record(record) => self.note(record),
             }
         }
@@ -190,6 +213,8 @@ impl Course {
 
     fn note(&mut self, record: Record) {
         self.quiet.note(&record);
+        self.reached.note(&record);
+        self.streamed.note(&record);
         if let Record::TurnEnded(end) = &record {
             self.unkept.insert(end.turn);
             self.says.push(FromHost::TurnEnded { turn: end.turn });
@@ -208,6 +233,7 @@ impl Course {
             }
         }
         if is_durable {
+            self.streamed.write();
             self.says.drain(..).for_each(|what| self.daemon.tell(what));
         }
     }
@@ -241,6 +267,29 @@ impl Course {
             // A daemon that comes is shown why; it has nothing more to say to this run.
             let _ = tokio::time::timeout(NEXT_TRY, self.daemon.next()).await;
         }
+    }
+
+    /// Whether an agent that works has to wait for room, or may go on. An agent that is being stopped is read to its end: its
+    /// last words have their room.
+    fn look_for_room(&mut self) -> bool {
+        let is_full = self.room.is_some_and(|until| self.journal.durable().end >= until);
+        let waits = is_full && self.stage == Stage::Working;
+        if waits == self.is_waiting {
+            return false;
+        }
+        self.is_waiting = waits;
+        self.quiet.heard();
+        let (level, text) = match waits {
+            true => (
+                NoticeLevel::Warning,
+                "the agent is paused: as much of what it said as may wait on its machine (daemon.max_journal_bytes) waits for \
+                 the server; it goes on by itself",
+            ),
+            false => (NoticeLevel::Info, "the agent is no longer paused"),
+        };
+        self.note(Record::Notice { level, text: text.to_owned(), failure: None });
+        self.says.push(FromHost::Waits { waits });
+        true
     }
 
     /// Begins the next turn or the end, if it is time for it.
@@ -314,7 +363,9 @@ impl Course {
             Event::Came => {
                 let unkept = self.unkept.iter().map(|turn| FromHost::TurnEnded { turn: *turn });
                 self.says.extend(unkept);
+                self.says.push(FromHost::Waits { waits: self.is_waiting });
             }
+            Event::Said(ToHost::Room { until }) => self.room = Some(until),
             Event::Said(ToHost::Stop { reason }) => self.stop(reason),
             Event::Said(ToHost::TurnKept { turn, records }) => {
                 // Said twice where two daemons came one after the other: it is written once.
@@ -374,18 +425,35 @@ impl Course {
         };
         self.take(acts);
         let mut exit = agent.exit(status).await;
-        if self.stop.is_none() && self.is_done && status.terminating_signal().is_some() {
-            let text =
-                "the agent's program did not exit by itself when its work was done; it was ended".to_owned();
+        let is_over = self.is_done || (self.dialogue.is_idle() && self.queue.is_empty());
+        if let (None, true, Some(signal)) = (self.stop, is_over, status.terminating_signal()) {
+            let text = format!(
+                "the agent's program did not exit by itself when its work was done: signal {signal} ended it"
+            );
             self.records.push(Record::Notice { level: NoticeLevel::Warning, text, failure: None });
             exit = Exit { code: Some(0), signal: None, stderr: exit.stderr };
         }
         let ending = self.dialogue.ended(&exit);
-        ending.records.into_iter().for_each(|record| self.note(record));
+        let mut cut = None;
+        for record in ending.records {
+            if let Record::TurnEnded(_) = record {
+                cut = Some(self.reached.to_string());
+            }
+            self.note(record);
+        }
         self.make_rest_durable().await;
-        Ok(match self.stop {
-            Some(reason) => stopped(reason, self.spec.patience.daemon),
-            None => ending.end,
+        Ok(match (self.stop, cut) {
+            (Some(reason), _) => stopped(reason, self.spec.patience.daemon),
+            (None, Some(point)) => {
+                RunEnd { reason: ending.end.reason.map(|reason| format!("{reason} ({point})")), ..ending.end }
+            }
+            // What waits to be said to it is not said.
+            (None, None) if exit.was_killed() && !self.queue.is_empty() => RunEnd {
+                outcome: RunOutcome::Interrupted,
+                reason: Some(exit.told(&self.reached.to_string())),
+                failure: None,
+            },
+            (None, None) => ending.end,
         })
     }
 

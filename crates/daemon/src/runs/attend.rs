@@ -12,9 +12,12 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::net::{
-    UnixStream,
-    unix::{OwnedReadHalf, OwnedWriteHalf},
+use tokio::{
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
 };
 
 /// How long to wait before a host is called again that did not answer.
@@ -43,6 +46,10 @@ impl Driver {
     async fn talk(&mut self, stream: UnixStream) {
         let (from, mut to) = stream.into_split();
         let mut ear = Ear::new(from);
+        let until = *self.room.borrow_and_update();
+        if !say(&mut to, &ToHost::Room { until }).await {
+            return;
+        }
         // What an earlier talk left without an answer is said again: a host does nothing twice.
         let said: Vec<ToHost> = self.pending.iter().map(|(order, _)| words(order)).collect();
         for what in said {
@@ -65,6 +72,7 @@ impl Driver {
                 }
                 None => false,
             },
+            until = next_room(&mut self.room) => say(to, &ToHost::Room { until }).await,
             Some((order, asked)) = self.orders.recv() => {
                 let what = words(&order);
                 self.accept(order, asked);
@@ -91,7 +99,24 @@ impl Driver {
     fn keep_next(&mut self) {
         if let (None, Some(turn)) = (&self.keeping, self.turns.front().copied()) {
             let (workshop, run) = (Arc::clone(&self.board.workshop), Arc::clone(&self.run));
-            self.keeping = Some(async move { workshop.worktrees.keep_turn(&run, turn).await }.boxed());
+            let keeping = async move {
+                let records = workshop.worktrees.keep_turn(&run, turn).await;
+                workshop.config.failpoints.at("turn.kept").await;
+                records
+            };
+            self.keeping = Some(keeping.boxed());
+        }
+    }
+
+    /// Tells whoever reads the log: the server may be away, and learns of it later.
+    fn tell_of_waiting(&mut self, waits: bool) {
+        if self.is_waiting != waits {
+            self.is_waiting = waits;
+            let run = self.run.run;
+            match waits {
+                true => tracing::warn!(%run, "the agent is paused: what it said waits for the server"),
+                false => tracing::info!(%run, "the agent goes on: the server has what it said"),
+            }
         }
     }
 
@@ -99,6 +124,7 @@ impl Driver {
         match heard {
             FromHost::Durable { durable } => self.board.show(durable, false),
             FromHost::HeldUp { why } => self.hold_up(why),
+            FromHost::Waits { waits } => self.tell_of_waiting(waits),
             FromHost::TurnEnded { turn } => {
                 if !self.turns.contains(&turn) {
                     self.turns.push_back(turn);
@@ -120,6 +146,15 @@ impl Driver {
                 self.settle(is_it, &outcome);
             }
         }
+    }
+}
+
+/// Waits until a run may be written up to somewhere else.
+async fn next_room(room: &mut watch::Receiver<u64>) -> u64 {
+    match room.changed().await {
+        Ok(()) => *room.borrow_and_update(),
+        // Nobody shares it out any more: what was told last stands.
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     workshop::Workshop,
 };
 use futures::future::{BoxFuture, join_all};
-use makima_model::{Record, RunEnd, RunOutcome, StopReason};
+use makima_model::{Record, RunEnd, RunId, RunOutcome, StopReason};
 use makima_wire::frame::StartRun;
 use std::{
     collections::VecDeque,
@@ -45,6 +45,10 @@ pub(super) struct Driver {
     /// Turns that have ended and wait for their checkpoint; that of the first is being made.
     pub(super) turns: VecDeque<u32>,
     pub(super) keeping: Option<BoxFuture<'static, Vec<Record>>>,
+    /// Up to where the host may read its agent.
+    pub(super) room: watch::Receiver<u64>,
+    /// Whether the agent waits because of it.
+    pub(super) is_waiting: bool,
     /// Earlier runs of the task: it has one agent at a time.
     pub(super) earlier: Vec<Arc<Run>>,
 }
@@ -53,6 +57,7 @@ pub(super) struct Driver {
 #[derive(Clone)]
 pub(super) struct Board {
     pub(super) workshop: Arc<Workshop>,
+    run: RunId,
     progress: watch::Sender<Progress>,
 }
 
@@ -60,6 +65,7 @@ impl Board {
     /// Lets the journal be told up to here.
     pub(super) fn show(&self, durable: Durable, has_ended: bool) {
         self.progress.send_replace(Progress { durable, has_ended });
+        self.workshop.room.written(self.run, durable.end, has_ended);
         self.workshop.news.notify_one();
     }
 
@@ -72,6 +78,8 @@ impl Board {
 pub(super) enum NotBegun {
     /// There is one already: an earlier daemon went while it started it.
     Hosted,
+    /// It was killed before it could be talked to.
+    Killed,
     /// The run has come to its end.
     Over(RunEnd),
 }
@@ -81,10 +89,11 @@ impl Driver {
         workshop: Arc<Workshop>,
         run: &Arc<Run>,
         orders: Orders,
+        room: watch::Receiver<u64>,
         earlier: Vec<Arc<Run>>,
     ) -> Self {
         Self {
-            board: Board { workshop, progress: run.progress.clone() },
+            board: Board { run: run.spec.run, workshop, progress: run.progress.clone() },
             run: Arc::clone(&run.spec),
             folder: run.folder.clone(),
             orders,
@@ -93,6 +102,8 @@ impl Driver {
             is_held_up: false,
             turns: VecDeque::new(),
             keeping: None,
+            room,
+            is_waiting: false,
             earlier,
         }
     }
@@ -137,6 +148,7 @@ impl Driver {
                     return None;
                 }
                 Err(NotBegun::Over(end)) => return Some(end),
+                Err(NotBegun::Killed) => return None,
                 Err(NotBegun::Hosted) => tokio::time::sleep(SETTING_UP).await,
             }
         }

@@ -2,13 +2,14 @@
 
 use super::{drive::Driver, pen::Pen};
 use crate::{
-    DaemonError, disk, host,
-    journal::Standing,
+    DaemonError, disk,
+    host::{self, Reached},
+    journal::{Durable, JournalReader, Standing},
     process,
     trouble::{Held, told_with_advice},
 };
-use makima_model::{Record, RunEnd, RunOutcome};
-use std::time::Duration;
+use makima_model::{Entry, Message, Record, RunEnd, RunOutcome, Timestamp};
+use std::{path::Path, time::Duration};
 
 /// How long to wait before something is tried again that has to be done.
 const NEXT_TRY: Duration = Duration::from_secs(1);
@@ -39,17 +40,34 @@ impl Driver {
         if standing.has_ended {
             return Ok(());
         }
-        let end = match end {
-            Some(end) => end.clone(),
+        let told = match end {
+            Some(end) => Some(end.clone()),
             None => {
                 let folder = self.folder.clone();
-                disk::off_thread(move || host::left_by(&folder)).await?.unwrap_or_else(lost)
+                disk::off_thread(move || host::left_by(&folder)).await?
             }
         };
+        let (cut, end) = match told {
+            Some(end) => (None, end),
+            None => self.lost(standing.durable).await?,
+        };
         let mut records = self.rest(&standing, &end).await;
+        records.extend(cut.map(|message| Record::Message { message }));
         records.push(Record::Ended(end));
-        self.board.show(pen.write(records).await?, true);
+        self.board.workshop.config.failpoints.at("run.over").await;
+        let durable = pen.write(records).await?;
+        self.board.workshop.config.failpoints.at("run.ended").await;
+        self.board.show(durable, true);
         Ok(())
+    }
+
+    /// How a run ends whose host came to no end of its own, and the message that was cut off with it.
+    async fn lost(&mut self, durable: Durable) -> Result<(Option<Message>, RunEnd), DaemonError> {
+        let (folder, at) = (self.folder.clone(), self.board.workshop.config.clock.now());
+        let (cut, reached) = disk::off_thread(move || left(&folder, durable, at)).await?;
+        let reason =
+            format!("the process that hosted the agent was killed, and the agent with it ({reached})");
+        Ok((cut, RunEnd { outcome: RunOutcome::Interrupted, reason: Some(reason), failure: None }))
     }
 
     /// What is still to be done with the worktree.
@@ -57,7 +75,6 @@ impl Driver {
         let worktrees = &self.board.workshop.worktrees;
         let mut records = Vec::new();
         for turn in standing.last_kept + 1..=standing.last_turn {
-            // Boxed: what is polled inside of it needs much of a stack.
             records.extend(Box::pin(worktrees.keep_turn(&self.run, turn)).await);
         }
         if standing.is_prepared && end.outcome == RunOutcome::Completed && self.run.commit_on_finish {
@@ -67,8 +84,24 @@ impl Driver {
     }
 }
 
-/// How a run ends whose host came to no end of its own.
-fn lost() -> RunEnd {
-    let reason = "the process that hosted the agent was killed, and the agent with it".to_owned();
-    RunEnd { outcome: RunOutcome::Interrupted, reason: Some(reason), failure: None }
+/// What a host that was killed left: the message that was being streamed, if it is in the journal no other way, and how far
+/// the run had come.
+fn left(folder: &Path, durable: Durable, at: Timestamp) -> Result<(Option<Message>, Reached), DaemonError> {
+    let mut cut = host::streamed_in(folder, at)?;
+    let mut reached = Reached::default();
+    if let Some((mut journal, before)) = JournalReader::oldest(folder, durable)? {
+        reached = Reached::after_turn(before.last_turn);
+        while let Some(line) = journal.read(durable)? {
+            // An entry that a newer version wrote says nothing here.
+            let Ok(Entry { record, .. }) = serde_json::from_str(&line.text) else { continue };
+            reached.note(&record);
+            if let Record::Message { message } = &record {
+                cut = cut.filter(|cut| cut.id != message.id);
+            }
+        }
+    }
+    if let Some(message) = &cut {
+        reached.note(&Record::Message { message: message.clone() });
+    }
+    Ok((cut, reached))
 }

@@ -1,7 +1,13 @@
 //! Starts a run's host.
 
 use crate::{DaemonError, disk, host, process::Process};
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, process::Stdio, time::Duration};
+use std::{
+    fs::OpenOptions,
+    os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 use tokio::{io::AsyncReadExt, process::Command};
 
 /// Where a host's own words go.
@@ -10,6 +16,8 @@ const LOG: &str = "host.log";
 const WORDS: usize = 2000;
 /// How long it may take to set itself up.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take to exit once it has closed its output.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Starts the host of the run in this folder, and waits until it can be talked to.
 pub(super) async fn host(folder: &Path, program: &Path) -> Result<Process, DaemonError> {
@@ -34,6 +42,11 @@ pub(super) async fn host(folder: &Path, program: &Path) -> Result<Process, Daemo
         None => Ok(Ok(0)),
     };
     if !matches!(ready, Ok(Ok(_))) || said != host::READY {
+        // One that closed its output is about to exit, if it has not; only one that is late is killed by us.
+        let exited = tokio::time::timeout(LAST_WORDS, child.wait()).await;
+        if matches!(exited, Ok(Ok(status)) if status.signal().is_some()) {
+            return Err(DaemonError::HostKilled);
+        }
         let _ = child.kill().await;
         let words = tokio::fs::read(&log).await.unwrap_or_default();
         let words = String::from_utf8_lossy(&words[words.len().saturating_sub(WORDS)..]).trim().to_owned();

@@ -11,7 +11,7 @@ use crate::{
     backoff::Backoff,
     disk,
     error::told,
-    host::{HostSpec, ProgramSpec, ResumeSpec, stopped},
+    host::{self, HostSpec, ProgramSpec, ResumeSpec, stopped},
     process::Process,
     workshop::Workshop,
 };
@@ -67,8 +67,24 @@ impl Driver {
             }
         }
         // From here on it isn't given up half-way: what was started has to be stopped in order.
-        let host = launch::host(&self.folder, &self.board.workshop.config.program).await;
-        host.map_err(|error| NotBegun::Over(failed(&error)))
+        self.board.workshop.config.failpoints.at("run.laid_out").await;
+        let launched = launch::host(&self.folder, &self.board.workshop.config.program).await;
+        self.board.workshop.config.failpoints.at("run.hosted").await;
+        match launched {
+            Ok(host) => Ok(host),
+            Err(_) if self.is_hosted().await => Err(NotBegun::Hosted),
+            Err(DaemonError::HostKilled) => Err(NotBegun::Killed),
+            Err(error) => Err(NotBegun::Over(failed(&error))),
+        }
+    }
+
+    /// Whether there is a host all the same: one that was killed when it had left word of itself, or one that an earlier
+    /// daemon started when it was killed, and that came up late.
+    async fn is_hosted(&mut self) -> bool {
+        let held = Pen::take(&self.folder, &self.board.workshop.config.clock).await;
+        let folder = self.folder.clone();
+        matches!(held, Err(DaemonError::JournalHeld { .. }))
+            || matches!(disk::off_thread(move || host::started_in(&folder)).await, Ok(Some(_)))
     }
 }
 
@@ -78,8 +94,9 @@ async fn prepare(board: &Board, run: &StartRun, folder: &Path) -> Result<(), Dae
     let (pen, standing) = Pen::take(folder, &workshop.config.clock).await?;
     let (worktree, prepared) = make_worktree(board, run, &pen).await?;
     if !standing.is_prepared {
-        board.show(pen.write(vec![prepared]).await?, false);
+        board.show(pen.write(prepared).await?, false);
     }
+    workshop.config.failpoints.at("run.prepared").await;
     let resume = match &run.resume {
         Some(resume) => Some(fetch_session(workshop, run, resume, agent, folder, &worktree).await?),
         None => None,
@@ -142,7 +159,11 @@ fn own_variables(url: &str, run: &StartRun) -> Environment {
 }
 
 /// Makes the worktree, and tells now and then how far its clone has come.
-async fn make_worktree(board: &Board, run: &StartRun, pen: &Pen) -> Result<(PathBuf, Record), DaemonError> {
+async fn make_worktree(
+    board: &Board,
+    run: &StartRun,
+    pen: &Pen,
+) -> Result<(PathBuf, Vec<Record>), DaemonError> {
     let (tell, mut news) = watch::channel(None);
     let mut watcher = |progress: Progress| {
         tell.send_replace(Some(progress));

@@ -11,6 +11,7 @@ use makima_model::{
     RunId, TaskId, Timestamp,
 };
 use makima_wire::frame::{LastCheckpoint, StartRun};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The largest patch that is taken to the server.
@@ -19,7 +20,7 @@ const LARGEST_PATCH: u64 = 64 << 20;
 const NEXT_TRY: Duration = Duration::from_secs(1);
 
 /// A checkpoint that somebody asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ByHand {
     pub(crate) task: TaskId,
     pub(crate) id: CheckpointId,
@@ -60,6 +61,12 @@ impl Worktrees {
             Ok(file) => file,
             Err(error) => return vec![failed(&error)],
         };
+        if let Some(wanted) = file.making.take() {
+            // Its number and its ref are its own, whoever comes first after a daemon that died.
+            if let Err(error) = Box::pin(self.make_by_hand(&mut file, &wanted)).await {
+                tracing::warn!(task = %run.task, error = told(&error), "a checkpoint by hand is made later");
+            }
+        }
         let made = match file.of_turn(run.run, turn) {
             Some(made) => Ok(Some(made.clone())),
             None => {
@@ -72,15 +79,17 @@ impl Worktrees {
                     message: format!("{} (turn {turn})", run.task_name),
                     last: run.last_checkpoint.as_ref(),
                 };
-                self.make(&mut file, wanted).await
+                // Large, and deep below whoever waits for it: not on the stack.
+                Box::pin(self.make(&mut file, wanted)).await
             }
         };
+        self.failpoints.at("checkpoint.made").await;
         let mut records = vec![match made {
             Ok(Some(made)) => Record::Checkpoint(made),
             Ok(None) => return vec![Record::Unchanged { turn }],
             Err(error) => failed(&error),
         }];
-        match self.publish(run.task, &mut file).await {
+        match self.publish(run.task, &mut file, (run.run, turn)).await {
             Ok(record) => records.extend(record),
             Err(error) => {
                 tracing::warn!(task = %run.task, error = told(&error), "the branch was not published")
@@ -96,8 +105,18 @@ impl Worktrees {
         if let Some(made) = file.with_id(wanted.id) {
             return Ok(made.clone());
         }
-        let made = self.make(
-            &mut file,
+        file.making = Some(wanted.clone());
+        file.write(&self.folders, wanted.task).await?;
+        self.make_by_hand(&mut file, wanted).await
+    }
+
+    async fn make_by_hand(
+        &self,
+        file: &mut TaskFile,
+        wanted: &ByHand,
+    ) -> Result<CheckpointMade, DaemonError> {
+        let made = Box::pin(self.make(
+            file,
             Wanted {
                 task: wanted.task,
                 id: wanted.id,
@@ -107,7 +126,7 @@ impl Worktrees {
                 message: wanted.message.clone(),
                 last: wanted.last.as_ref(),
             },
-        );
+        ));
         made.await?.ok_or_else(|| DaemonError::Missing { path: self.folders.worktree(wanted.task) })
     }
 
@@ -180,6 +199,7 @@ impl Worktrees {
             }
         };
         let Some((made, _)) = made? else { return Ok(None) };
+        self.failpoints.at("checkpoint.ref").await;
         let checkpoint = CheckpointMade {
             id: wanted.id,
             number,
@@ -197,6 +217,7 @@ impl Worktrees {
             patch,
         };
         file.committed = None;
+        file.making = None;
         file.made = Some(task_file::Made { checkpoint: checkpoint.clone(), run: wanted.run });
         file.write(&self.folders, wanted.task).await?;
         Ok(Some(checkpoint))

@@ -28,6 +28,7 @@ impl Worktrees {
         let branch = BranchName::new(&run.branch_name)?;
         let (author, at) = (self.user(&clone).await?, self.clock.now().utc().into());
         let commit = worktree.commit_remaining(&branch, &run.task_name, &author, at).await?;
+        self.failpoints.at("rest.committed").await;
         let checkpoint = file.made.as_ref().and_then(|made| Sha::parse(&made.checkpoint.commit_sha));
         if let (Some(commit), Some(checkpoint)) = (commit, checkpoint)
             && clone.changes(Some(&checkpoint), &commit).await?.is_empty()
@@ -35,7 +36,7 @@ impl Worktrees {
             file.committed = Some(commit.to_string());
             file.write(&self.folders, run.task).await?;
         }
-        Ok(self.publish(run.task, &mut file).await?.into_iter().collect())
+        Ok(self.publish(run.task, &mut file, (run.run, 0)).await?.into_iter().collect())
     }
 }
 

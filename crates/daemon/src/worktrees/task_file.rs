@@ -1,5 +1,6 @@
 //! What is known of a task's worktree.
 
+use super::ByHand;
 use crate::{DaemonError, disk, folders::Folders};
 use makima_model::{CheckpointId, CheckpointMade, Published, RunId, TaskId};
 use makima_wire::frame::LastCheckpoint;
@@ -7,25 +8,31 @@ use serde::{Deserialize, Serialize};
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct TaskFile {
+pub(crate) struct TaskFile {
     /// As the task names it.
-    pub(super) repository: String,
+    pub(crate) repository: String,
     pub(super) branch_name: String,
     pub(super) base_branch: String,
     /// `None`: the repository had no commit.
     pub(super) base_commit: Option<String>,
     /// The newest checkpoint that was made here.
-    pub(super) made: Option<Made>,
+    pub(crate) made: Option<Made>,
+    /// The checkpoint by hand that is being made: a daemon that died may have left a ref of it.
+    #[serde(default)]
+    pub(super) making: Option<ByHand>,
     /// The commit that was made of what that checkpoint holds, and HEAD stands on: nothing has changed since, though HEAD moved.
     pub(super) committed: Option<String>,
     /// What last became of the branch in the user's repository.
     pub(super) published: Option<Published>,
+    /// The end of a turn, or of a run (0), for which that was done.
+    #[serde(default)]
+    pub(super) published_at: Option<(RunId, u32)>,
 }
 
 /// A checkpoint, and what it was made for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Made {
-    pub(super) checkpoint: CheckpointMade,
+pub(crate) struct Made {
+    pub(crate) checkpoint: CheckpointMade,
     /// Of one that was made after a turn: the run.
     pub(super) run: Option<RunId>,
 }

@@ -2,14 +2,14 @@
 
 use crate::lab::{Lab, bash, eventually, host_of, is_alive, kill, number_in, processes_of, text, write};
 use makima_agents::AgentConfig;
-use makima_daemon::host::Patience;
+use makima_daemon::{Daemon, DaemonConfig, host::Patience};
 use makima_model::{Answer, Record, RunOutcome, StopReason};
 use makima_wire::{
     Code,
     frame::{Command, CommandOutcome, CommandResult, Refusal, StartRun},
 };
 use serde_json::json;
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command as Program, time::Duration};
 
 /// Starts a process with a session and an environment of its own, and leaves word of its number.
 const STRAY: &str = "setsid env -i sleep 1000 >/dev/null 2>&1 & echo $! > {{LAB}}/stray";
@@ -84,33 +84,130 @@ async fn what_an_agent_leaves_running_goes_with_it() {
     daemon.stop().await;
 }
 
+/// Fault: the run host is killed
+/// Moment: while a tool runs that left a child with a session of its own and an empty environment
+/// Outcome: the run is interrupted, with the turn and the tool it had come to; the child is gone, and a stranger in the worktree is not
 #[tokio::test]
 async fn a_killed_host_leaves_an_interrupted_run_and_no_process() {
     let lab = Lab::new(json!({"GO": [
-        {"content": [write("half.txt", "half"), bash("sleep 1000 >/dev/null 2>&1 & echo $! > {{LAB}}/stray")]},
-        {"content": [text("never")], "hang": true},
+        {"content": [write("half.txt", "half")]},
+        {"content": [bash("(setsid env -i sleep 1000 >/dev/null 2>&1 & echo $! > {{LAB}}/stray)")]},
+        {"content": [bash("sleep 1000 & echo $! > {{LAB}}/child; wait")]},
     ]}))
     .await;
     let daemon = lab.daemon().await;
     let run = lab.run("GO");
     lab.start(&run);
-    let stray = number_in(&lab.file("stray")).await;
+    let strays = [number_in(&lab.file("stray")).await, number_in(&lab.file("child")).await];
     lab.until(&run, |record| match record {
-        Record::Message { message } => message.tool_result.clone(),
+        Record::Message { message } => (message.tool_calls.len() == 1
+            && message.tool_calls[0].input["command"]
+                .as_str()
+                .is_some_and(|command| command.contains("child")))
+        .then_some(()),
         _ => None,
     })
     .await;
+    let mut stranger = Program::new("sleep").arg("1000").current_dir(lab.worktree(&run)).spawn().unwrap();
     kill(host_of(&lab, &run));
     let end = lab.ended(&run).await;
+    let alive = is_alive(i32::try_from(stranger.id()).unwrap());
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert!(alive, "a process that is not the run's was killed");
     assert_eq!(end.outcome, RunOutcome::Interrupted);
-    assert!(end.reason.unwrap().contains("was killed"));
-    assert!(!is_alive(stray));
+    let reason = end.reason.unwrap();
+    assert!(reason.contains("was killed") && reason.ends_with("(turn 1, while it used Bash)"), "{reason}");
+    for stray in strays {
+        assert!(!is_alive(stray), "{}", fs::read_to_string(format!("/proc/{stray}/status")).unwrap());
+    }
     // The worktree is as the agent left it.
     assert_eq!(fs::read_to_string(lab.worktree(&run).join("half.txt")).unwrap(), "half");
     lab.verify();
     daemon.stop().await;
 }
 
+/// Fault: the run host is killed
+/// Moment: while the agent streams a message
+/// Outcome: what was streamed is kept and marked as incomplete; the run is interrupted
+#[tokio::test]
+async fn what_was_streamed_outlives_a_killed_host() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("half a message")], "hang": true}]})).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    let streamed = lab.run_folder(run.run).join("streamed.jsonl");
+    eventually(|| fs::read_to_string(&streamed).ok()?.contains("half a message").then_some(())).await;
+    kill(host_of(&lab, &run));
+    let end = lab.ended(&run).await;
+    assert_eq!(end.outcome, RunOutcome::Interrupted);
+    let reason = end.reason.unwrap();
+    assert!(reason.ends_with("(turn 1, after it said “half a message”)"), "{reason}");
+    let incomplete = lab.until(&run, |record| match record {
+        Record::Message { message } if message.incomplete => Some(message.content.clone()),
+        _ => None,
+    });
+    assert_eq!(incomplete.await, "half a message");
+    lab.verify();
+    daemon.stop().await;
+}
+
+/// A program in the place of the host's, which calls that as `$HOST`.
+fn instead_of_the_host(lab: &Lab, script: &str) -> DaemonConfig {
+    let (file, config) = (lab.file("host"), lab.config());
+    fs::write(
+        &file,
+        format!(
+            "#!/bin/sh\nHOST={}\n[ \"$1\" = run-host ] || exec $HOST \"$@\"\n{script}\n",
+            config.program.display()
+        ),
+    )
+    .unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    DaemonConfig { program: file, ..config }
+}
+
+/// Fault: the run host is killed
+/// Moment: before it can be talked to
+/// Outcome: the run is interrupted, not failed
+#[tokio::test]
+async fn a_host_that_is_killed_before_it_can_be_talked_to_leaves_an_interrupted_run() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("never")], "hang": true}]})).await;
+    let at_once = "kill -9 $$";
+    let with_word_of_itself =
+        "$HOST \"$@\" >/dev/null & until [ -e \"$2/process.json\" ]; do sleep 0.01; done; kill -9 $! $$";
+    for script in [at_once, with_word_of_itself] {
+        let daemon = Daemon::start(instead_of_the_host(&lab, script)).await.unwrap();
+        let run = lab.run("GO");
+        lab.start(&run);
+        let end = lab.ended(&run).await;
+        assert_eq!(end.outcome, RunOutcome::Interrupted, "{script}: {end:?}");
+        assert!(end.reason.as_ref().unwrap().contains("was killed"), "{script}: {end:?}");
+        lab.verify();
+        daemon.stop().await;
+    }
+}
+
+/// Fault: the daemon is killed
+/// Moment: when it has just started a run host, which comes up later than the next daemon's
+/// Outcome: there is one host and one agent, and the run goes on
+#[tokio::test]
+async fn a_host_of_an_earlier_daemon_that_comes_up_late_is_taken_up() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("Done.")]}]})).await;
+    let script = "setsid $HOST \"$@\" >/dev/null & until [ -e \"$2/process.json\" ]; do sleep 0.01; done; exec $HOST \"$@\"";
+    let daemon = Daemon::start(instead_of_the_host(&lab, script)).await.unwrap();
+    let run = lab.run("GO");
+    lab.start(&run);
+    let end = lab.ended(&run).await;
+    assert_eq!(end.outcome, RunOutcome::Completed, "{end:?}");
+    assert_eq!(lab.story(&run).iter().filter(|line| *line == "spawned").count(), 1);
+    lab.verify();
+    daemon.stop().await;
+}
+
+/// Fault: the agent is killed
+/// Moment: while it streams a message
+/// Outcome: the run is interrupted, with the signal and the message it had come to, which is kept as incomplete
 #[tokio::test]
 async fn an_agent_that_is_killed_leaves_an_interrupted_run_that_says_so() {
     let lab = Lab::new(json!({"GO": [{"content": [text("half a")], "crash": true}]})).await;
@@ -119,7 +216,8 @@ async fn an_agent_that_is_killed_leaves_an_interrupted_run_that_says_so() {
     lab.start(&run);
     let end = lab.ended(&run).await;
     assert_eq!(end.outcome, RunOutcome::Interrupted);
-    assert!(end.reason.unwrap().contains("signal 9"));
+    let reason = end.reason.unwrap();
+    assert!(reason.contains("signal 9") && reason.ends_with("(turn 1, after it said “half a”)"), "{reason}");
     assert!(lab.story(&run).contains(&"assistant: half a".to_owned()), "{:?}", lab.story(&run));
     lab.verify();
     daemon.stop().await;

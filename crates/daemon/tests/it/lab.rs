@@ -90,6 +90,8 @@ impl Lab {
             version: "0".to_owned(),
             max_concurrent_tasks: 4,
             heartbeat_seconds: 10,
+            silence: Duration::from_secs(25),
+            max_journal_bytes: 1 << 30,
             agents: self.agents.clone(),
             environment: BTreeMap::from([
                 ("PATH".into(), path_variable()),
@@ -191,13 +193,23 @@ impl Lab {
         self.server.kept().records(run.run).iter().filter_map(told).collect()
     }
 
-    /// Nothing that must not happen did, and no process of the runs is left.
+    /// Nothing that must not happen did, no process of the runs is left, and the daemon's folder agrees with what the server
+    /// has.
     pub fn verify(&self) {
-        let kept = self.server.kept();
-        assert_eq!(kept.violations, [""; 0]);
-        for run in kept.entries.keys() {
-            assert_eq!(processes_of(*run), [0; 0], "processes of {run}");
+        {
+            let kept = self.server.kept();
+            assert_eq!(kept.violations, [""; 0]);
+            for run in kept.entries.keys() {
+                assert_eq!(processes_of(*run), [0; 0], "processes of {run}");
+            }
         }
+        // On a thread of its own, since the test's is busy with the test.
+        let look = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(crate::verify::look(self))
+        };
+        let report = std::thread::scope(|scope| scope.spawn(look).join()).unwrap();
+        assert_eq!(report.findings, []);
     }
 }
 

@@ -10,8 +10,13 @@ use axum::{
     http::StatusCode,
     routing,
 };
-use makima_model::{CommandId, Entry, Record, RunId};
-use makima_wire::frame::{Command, CommandOutcome, FromDaemon, Hello, KnownRun, SessionLine, ToDaemon};
+use makima_model::{
+    CheckpointMade, CommandId, DaemonId, Entry, Record, RunId, TaskId,
+    verify::{Known, KnownCheckpoint, KnownRun},
+};
+use makima_wire::frame::{
+    Command, CommandOutcome, CommandResult, FromDaemon, Hello, KnownRun as Greeted, SessionLine, ToDaemon,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
@@ -42,6 +47,8 @@ pub struct Kept {
     pub unknown: BTreeSet<RunId>,
     /// What each heartbeat said that keeps the daemon from working.
     pub troubles: Vec<Option<String>>,
+    /// Whether an entry may come a second time: where an old connection is open beside a new one.
+    pub may_double: bool,
     /// What must not happen, and did.
     pub violations: Vec<String>,
 }
@@ -113,7 +120,7 @@ impl Server {
         let Some(FromDaemon::Hello(hello)) = receive(&mut socket).await else { return };
         let answer = self.change(|kept| {
             let runs = hello.runs.iter().filter(|run| !kept.unknown.contains(run));
-            let known = |run: &RunId| KnownRun { run: *run, last_entry: kept.last(*run), replaced: false };
+            let known = |run: &RunId| Greeted { run: *run, last_entry: kept.last(*run), replaced: false };
             let runs = runs.map(known).collect();
             kept.hellos.push(hello);
             match kept.refusal.clone() {
@@ -154,6 +161,53 @@ impl Kept {
         self.entries.get(&run).into_iter().flatten().map(|entry| entry.record.clone()).collect()
     }
 
+    fn has(&self, run: RunId, entry: &Entry) -> bool {
+        self.entries.get(&run).is_some_and(|entries| entries.get(entry.n as usize - 1) == Some(entry))
+    }
+
+    /// What it knows of its only daemon, as far as that daemon's folder has to agree with it.
+    pub fn known(&self, daemon: DaemonId) -> Known {
+        let mut known = Known::default();
+        for id in self.commands.keys() {
+            known.commands.insert(*id, self.acknowledged.contains(id) && !self.finished.contains_key(id));
+        }
+        let starts: BTreeMap<RunId, (CommandId, TaskId)> = (self.commands.iter())
+            .filter_map(|(id, command)| match command {
+                Command::StartRun(spec) => Some((spec.run, (*id, spec.task))),
+                _ => None,
+            })
+            .collect();
+        for run in starts.keys().chain(self.entries.keys()).copied().collect::<BTreeSet<_>>() {
+            let records = self.records(run);
+            let start = starts.get(&run);
+            let worktree = records.iter().find_map(|record| match record {
+                Record::Prepared { worktree_path, .. } => worktree_path.rsplit('/').next()?.parse().ok(),
+                _ => None,
+            });
+            let Some(task) = start.map(|(_, task)| *task).or(worktree) else { continue };
+            let has_ended = records.iter().any(|record| matches!(record, Record::Ended(_)));
+            let is_the_daemons = !has_ended && start.is_some_and(|(id, _)| self.acknowledged.contains(id));
+            known.runs.insert(run, KnownRun { daemon, task, last_entry: self.last(run), is_the_daemons });
+            // A task without a worktree has nothing on the daemon yet.
+            if worktree.is_some() {
+                known.tasks.entry(task).or_default().extend(records.iter().filter_map(
+                    |record| match record {
+                        Record::Checkpoint(made) => Some(checkpoint(made)),
+                        _ => None,
+                    },
+                ));
+            }
+        }
+        for (id, outcome) in &self.finished {
+            if let CommandOutcome::Done(CommandResult::Checkpoint(made)) = outcome
+                && let Some(Command::Checkpoint { task, .. }) = self.commands.get(id)
+            {
+                known.tasks.entry(*task).or_default().push(checkpoint(&made.made));
+            }
+        }
+        known
+    }
+
     fn last(&self, run: RunId) -> u64 {
         self.entries.get(&run).map_or(0, |entries| entries.len() as u64)
     }
@@ -164,6 +218,9 @@ impl Kept {
             FromDaemon::Heartbeat { trouble } => self.troubles.push(trouble),
             FromDaemon::Entries { run, entries } => {
                 for entry in entries {
+                    if self.may_double && self.has(run, &entry) {
+                        continue;
+                    }
                     if entry.n != self.last(run) + 1 {
                         self.violations.push(format!("{run}: {} after {}", entry.n, self.last(run)));
                         continue;
@@ -196,6 +253,10 @@ impl Kept {
         }
         None
     }
+}
+
+fn checkpoint(made: &CheckpointMade) -> KnownCheckpoint {
+    KnownCheckpoint { id: made.id, number: made.number, commit: made.commit_sha.clone() }
 }
 
 async fn connect(State(server): State<Server>, upgrade: WebSocketUpgrade) -> axum::response::Response {

@@ -63,6 +63,9 @@ impl BareClone {
     }
 
     async fn current_base(&self) -> Result<Base, GitError> {
+        if let Some(branch) = self.unborn() {
+            return Ok(Base { branch, commit: None });
+        }
         let said = self.run("symbolic-ref").args(["-q", SOURCE_HEAD]).output().await?;
         let target = String::from_utf8_lossy(&said.stdout).trim().to_owned();
         let branch = target.strip_prefix(SOURCE_HEADS).unwrap_or("HEAD").to_owned();

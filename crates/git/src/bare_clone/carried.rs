@@ -14,9 +14,6 @@ const EFFECTIVE: &[&str] = &[
     "user.email",
     "core.autocrlf",
     "core.eol",
-    "core.filemode",
-    "core.symlinks",
-    "core.ignorecase",
     "remote.origin.url",
     "remote.origin.pushurl",
     "lfs.url",
@@ -27,6 +24,9 @@ const EFFECTIVE: &[&str] = &[
     "lfs.skipdownloaderrors",
     "lfs.repositoryformatversion",
 ];
+
+/// Files of rules, beside those that every repository has. Where they are named for all repositories, ours sees that too.
+const RULES: &[&str] = &["core.excludesfile", "core.attributesfile"];
 
 /// What `git lfs install` writes. Any other program in these places stays behind.
 const LFS_FILTERS: &[(&str, &str)] = &[
@@ -44,21 +44,39 @@ pub(super) type Setting = (String, String);
 /// The settings that a clone of this local repository takes over.
 pub(super) async fn of_local(git: &Git, local: &LocalRepository) -> Result<Vec<Setting>, GitError> {
     let folder = local.worktree.as_deref().unwrap_or(&local.git_dir);
-    let listed = git.run("config").in_folder(folder).args(["--null", "--list"]).ok().await?;
+    let listed = git.run("config").in_folder(folder).args(["--null", "--show-scope", "--list"]).ok().await?;
     let text = String::from_utf8_lossy(&listed);
-    let all = text.split('\0').filter_map(|entry| entry.split_once('\n'));
+    let fields: Vec<&str> = text.split('\0').collect();
     let mut taken: Vec<Setting> = Vec::new();
-    for (name, value) in all {
+    for pair in fields.chunks_exact(2) {
+        let Some((name, value)) = pair[1].split_once('\n') else { continue };
         let lfs = LFS_FILTERS.contains(&(name, value));
-        if !lfs && !EFFECTIVE.contains(&name) {
+        let rules = RULES.contains(&name) && matches!(pair[0], "local" | "worktree");
+        if !lfs && !rules && !EFFECTIVE.contains(&name) {
             continue;
         }
-        let value = if name.starts_with("remote.") { from_anywhere(value, folder) } else { value.into() };
+        let value = match name.starts_with("remote.") {
+            _ if rules => match rules_file(git, value, folder) {
+                Some(file) => file,
+                None => continue,
+            },
+            true => from_anywhere(value, folder),
+            false => value.into(),
+        };
         // The last one counts, as for git.
         taken.retain(|(known, _)| known != name);
         taken.push((name.into(), value));
     }
     Ok(taken)
+}
+
+/// Where a file of rules is. Anything else than a file (a pipe, say) would be waited for by every git.
+fn rules_file(git: &Git, value: &str, folder: &Path) -> Option<String> {
+    let path = match (value.strip_prefix("~/"), git.environment().get("HOME")) {
+        (Some(rest), Some(home)) => Path::new(home).join(rest),
+        _ => folder.join(value),
+    };
+    path.is_file().then(|| path.to_string_lossy().into_owned())
 }
 
 /// A relative path of the user's repository means another folder in ours.
@@ -67,7 +85,18 @@ fn from_anywhere(url: &str, folder: &Path) -> String {
     if relative { folder.join(url).to_string_lossy().into_owned() } else { url.into() }
 }
 
+/// Names the branch that the source is on, where it has no commit yet.
+const UNBORN: &str = "makima.unborn";
+
 impl BareClone {
+    pub(super) fn write_unborn(&self, branch: Option<&str>) -> std::io::Result<()> {
+        replace(&self.dir, UNBORN, branch.unwrap_or_default().as_bytes())
+    }
+
+    pub(super) fn unborn(&self) -> Option<String> {
+        std::fs::read_to_string(self.dir.join(UNBORN)).ok().filter(|branch| !branch.is_empty())
+    }
+
     /// Writes `makima.config` anew, whole or not at all, if it differs.
     pub(super) fn write_settings(&self, settings: &[Setting]) -> std::io::Result<()> {
         replace(&self.dir, "makima.config", as_file(settings).as_bytes())

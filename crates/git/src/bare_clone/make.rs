@@ -124,11 +124,16 @@ impl BareClone {
     async fn prepare(&self) -> Result<(), GitError> {
         let listed =
             self.run("for-each-ref").args(["--format=%(objectname) %(refname)", "refs/heads"]).ok().await?;
-        let mut moves = String::new();
-        for (commit, name) in String::from_utf8_lossy(&listed).lines().filter_map(|line| line.split_once(' '))
-        {
-            let branch = name.strip_prefix("refs/heads/").unwrap_or(name);
-            moves += &format!("update {SOURCE_HEADS}{branch} {commit}\ndelete {name}\n");
+        // Names are bytes: git takes those that are no text, too.
+        let mut moves = Vec::new();
+        for line in listed.split(|byte| *byte == b'\n') {
+            let Some(at) = line.iter().position(|byte| *byte == b' ') else { continue };
+            let (commit, name) = (&line[..at], &line[at + 1..]);
+            let branch = name.strip_prefix(b"refs/heads/").unwrap_or(name);
+            for part in [&b"update "[..], SOURCE_HEADS.as_bytes(), branch, b" ", commit, b"\ndelete ", name] {
+                moves.extend_from_slice(part);
+            }
+            moves.push(b'\n');
         }
         // HEAD first: its branch can't be deleted under it, and ours is never checked out here.
         self.run("symbolic-ref").args(["HEAD", "refs/heads/makima/none"]).ok().await?;
@@ -149,12 +154,14 @@ impl BareClone {
         let settings = match &state.local {
             Some(local) => {
                 self.copy_private_rules(local).map_err(written)?;
+                self.take_large_files(local).await.map_err(failed)?.map_err(written)?;
                 carried::of_local(&self.git, local).await.map_err(failed)?
             }
             None => vec![("remote.origin.url".into(), source_url(source))],
         };
         let has_origin = settings.iter().any(|(name, _)| name == "remote.origin.url");
         self.write_settings(&with_refspec(settings, has_origin)).map_err(written)?;
+        clear_locks(&self.dir.join("refs/makima/source")).map_err(written)?;
         if !state.is_empty {
             let fetch = self.fetch(source, state, has_origin);
             fetch
@@ -162,12 +169,28 @@ impl BareClone {
                 .await
                 .map_err(failed)?;
         }
-        let head = match &state.head_branch {
-            Some(branch) => format!("{SOURCE_HEADS}{branch}"),
-            None => SOURCE_DETACHED.into(),
+        self.point_source_head(state).await.map_err(failed)?;
+        let unborn = state.head_branch.as_deref().filter(|_| state.head_commit.is_none());
+        self.write_unborn(unborn).map_err(written)
+    }
+
+    /// A symbolic ref to a branch without a commit would be one that leads nowhere, which `git fsck` calls broken.
+    async fn point_source_head(&self, state: &Inspection) -> Result<(), GitError> {
+        let head = match (&state.head_branch, &state.head_commit) {
+            (Some(branch), Some(_)) => format!("{SOURCE_HEADS}{branch}"),
+            (None, Some(_)) => SOURCE_DETACHED.into(),
+            (_, None) => {
+                let delete = format!("delete {SOURCE_HEAD}\n");
+                return self
+                    .run("update-ref")
+                    .args(["--no-deref", "--stdin"])
+                    .stdin(delete)
+                    .ok()
+                    .await
+                    .map(drop);
+            }
         };
-        self.run("symbolic-ref").args([SOURCE_HEAD, &head]).ok().await.map_err(failed)?;
-        Ok(())
+        self.run("symbolic-ref").args([SOURCE_HEAD, &head]).ok().await.map(drop)
     }
 
     fn fetch(&self, source: &Source, state: &Inspection, has_origin: bool) -> Invocation {
@@ -233,6 +256,23 @@ fn beside(dir: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     name.into()
+}
+
+/// Removes locks of refs that only we write, under the lock of the clone: a git that was killed left them.
+fn clear_locks(folder: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            clear_locks(&path)?;
+        } else if path.extension().is_some_and(|ending| ending == "lock") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn clear(dir: &Path) -> io::Result<()> {

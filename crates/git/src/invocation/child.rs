@@ -1,5 +1,6 @@
 //! The process itself: fed, read and waited for together, and killed with its children when nobody waits any more.
 
+use std::fs::File;
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,8 +17,14 @@ const WORDS: usize = 64 * 1024;
 pub(super) struct Ready {
     pub(super) command: Command,
     pub(super) name: String,
-    pub(super) stdin: Option<Vec<u8>>,
+    pub(super) stdin: Stdin,
     pub(super) timeout: Option<Duration>,
+}
+
+pub(super) enum Stdin {
+    Nothing,
+    Bytes(Vec<u8>),
+    File(File),
 }
 
 pub(super) enum Stdout<'a> {
@@ -75,17 +82,21 @@ pub(super) async fn run(
 
 async fn drive(
     command: &mut Command,
-    stdin: Option<Vec<u8>>,
+    stdin: Stdin,
     stdout: Stdout<'_>,
     lines: Option<&mut (dyn FnMut(&str) + Send)>,
 ) -> io::Result<Ended> {
-    let fed = if stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+    let (fed, bytes) = match stdin {
+        Stdin::Nothing => (Stdio::null(), Vec::new()),
+        Stdin::Bytes(bytes) => (Stdio::piped(), bytes),
+        Stdin::File(file) => (Stdio::from(file), Vec::new()),
+    };
     command.stdin(fed).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let mut child = command.spawn()?;
     let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
     let (to, from, words) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
-        if let (Some(mut to), Some(bytes)) = (to, stdin) {
+        if let Some(mut to) = to {
             // A git that ends early breaks the pipe; its own words say why.
             let _ = to.write_all(&bytes).await;
             let _ = to.shutdown().await;

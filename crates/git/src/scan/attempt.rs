@@ -34,20 +34,35 @@ impl Site {
                 plan.not_held.insert(submodule.clone(), NotHeldReason::NestedRepository);
             }
         }
-        self.write(&mut plan).await.map_err(failed)?;
+        if self.has_other_repository() {
+            plan.not_held.insert(b".git".to_vec(), NotHeldReason::NestedRepository);
+        }
+        self.write(&mut plan).await.map_err(|error| match error {
+            WriteError::Git(error) => failed(error),
+            WriteError::File(source) => ScanError::Index { path: self.folder.clone(), source },
+        })?;
         let not_held = plan.not_held.into_iter().map(|(path, reason)| NotHeld { path, reason }).collect();
         Ok((not_held, prepared))
+    }
+
+    /// Whether a repository stands in the place of the file that says where this worktree's own is.
+    fn has_other_repository(&self) -> bool {
+        let inside = self.folder.join(".git");
+        self.own_index.parent() != Some(&inside)
+            && inside.symlink_metadata().is_ok_and(|found| found.is_dir())
     }
 
     /// Readers of our index side by side, none of which writes.
     async fn plan(&self, rules: &ScanRules, kept: &mut Kept) -> Result<Plan, GitError> {
         let (changed, new, ignored, wanted) = tokio::try_join!(
             self.ours("diff-files").args(["--raw", "-z", "--ignore-submodules=dirty", "--no-renames"]).ok(),
-            self.ours("ls-files").args(["-z", "--others", "--exclude-standard"]).ok(),
+            self.others(),
             self.ignored(&kept.extra),
             self.wanted(&rules.include),
         )?;
+        let (new, closed) = new;
         let mut plan = Plan::default();
+        plan.not_held.extend(closed.into_iter().map(|folder| (folder, NotHeldReason::Unreadable)));
         let missing: Vec<Name> = kept.missing.iter().filter(|name| self.is_file(name)).cloned().collect();
         for name in missing {
             // Tracked and there again, so no rule for untracked files holds for it.
@@ -65,9 +80,22 @@ impl Site {
         Ok(plan)
     }
 
+    /// What is untracked and not ignored; and the folders that git could not look into, which it only warns of.
+    async fn others(&self) -> Result<(Vec<u8>, Vec<Name>), GitError> {
+        let listed = self.ours("ls-files").args(["-z", "--others", "--exclude-standard"]).output().await?;
+        let warned = listed.stderr.split(|byte| *byte == b'\n');
+        let closed = warned.filter_map(|line| {
+            let line = line.strip_prefix(b"warning: could not open directory '")?;
+            let end = line.windows(4).position(|part| part == b"/': ")?;
+            Some(line[..end].to_vec())
+        });
+        let closed = closed.collect();
+        Ok((listed.success("ls-files")?, closed))
+    }
+
     /// Those that git would not add now. Only what is in our index alone is asked for: what is tracked stays, whatever
     /// it is called, and to ask for all files costs more than all else that a checkpoint does.
-    async fn ignored(&self, extra: &BTreeSet<Name>) -> Result<BTreeSet<Name>, GitError> {
+    pub(crate) async fn ignored(&self, extra: &BTreeSet<Name>) -> Result<BTreeSet<Name>, GitError> {
         // With a dot before it no name is taken for a pattern. What is behind a link is gone, and git refuses to look.
         let mut asked = Vec::new();
         for name in extra.iter().filter(|name| !self.is_behind_link(name)) {
@@ -167,11 +195,12 @@ impl Site {
             let [before, after, .., letter] = parts[..] else {
                 return Err(GitError::unreadable("diff-files", about));
             };
+            let is_special = self.is_special(name);
             let is_there = match letter {
                 b"D" => false,
                 b"U" => self.path_of(name).symlink_metadata().is_ok_and(|found| !found.is_dir()),
                 _ => true,
-            };
+            } && !is_special;
             let is_repository = is_there && after == b"160000" && before != b":160000";
             if is_there && !is_repository {
                 if self.why_not(rules, name) == Some(NotHeldReason::TooLarge) {
@@ -183,7 +212,7 @@ impl Site {
             if is_repository {
                 plan.not_held.insert(name.to_vec(), NotHeldReason::NestedRepository);
             }
-            if is_repository || self.is_behind_link(name) {
+            if is_repository || is_special || self.is_behind_link(name) {
                 plan.take_out.insert(name.to_vec());
             } else {
                 plan.put.insert(name.to_vec());
@@ -205,22 +234,79 @@ impl Site {
         Ok(())
     }
 
-    async fn write(&self, plan: &mut Plan) -> Result<(), GitError> {
-        if !plan.take_out.is_empty() {
-            let paths = joined(&plan.take_out);
-            self.ours("update-index").args(["-z", "--force-remove", "--stdin"]).stdin(paths).ok().await?;
+    async fn write(&self, plan: &mut Plan) -> Result<(), WriteError> {
+        self.take_out(&plan.take_out).await?;
+        if plan.put.is_empty() {
+            return Ok(());
         }
-        if !plan.put.is_empty() {
-            let update = self.ours("update-index").args(["-z", "--add", "--remove", "--replace", "--stdin"]);
-            let done = update.stdin(joined(&plan.put)).output().await?;
-            for line in done.stderr.split(|b| *b == b'\n') {
-                if let Some(name) = line.strip_prefix(b"Ignoring path ") {
-                    plan.not_held.insert(name.to_vec(), NotHeldReason::InvalidName);
+        let before = self.before_reading(&plan.put)?;
+        // What git stumbles over is read by us: what was cut off while it read, what a filter refuses.
+        let mut by_us = BTreeSet::new();
+        loop {
+            let mut more = match self.put(plan).await {
+                Ok(()) => break,
+                Err(error) if error.is_lasting() => return Err(error.into()),
+                Err(error) => {
+                    let mut more = self.written_since(&before, &plan.put);
+                    more.append(&mut self.converted(&plan.put).await?);
+                    if more.is_empty() {
+                        return Err(error.into());
+                    }
+                    more
                 }
-            }
-            done.success("update-index")?;
+            };
+            self.release_index()?;
+            plan.put.retain(|name| !more.contains(name));
+            by_us.append(&mut more);
         }
-        Ok(())
+        by_us.append(&mut self.written_since(&before, &plan.put));
+        self.put_steady(&by_us).await
+    }
+
+    pub(super) async fn take_out(&self, names: &BTreeSet<Name>) -> Result<(), GitError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let update = self.ours("update-index").args(["-z", "--force-remove", "--stdin"]);
+        update.stdin(joined(names)).ok().await.map(drop)
+    }
+
+    async fn put(&self, plan: &mut Plan) -> Result<(), GitError> {
+        let update = self.ours("update-index").args(["-z", "--add", "--remove", "--replace", "--stdin"]);
+        let done = update.stdin(joined(&plan.put)).output().await?;
+        for line in done.stderr.split(|b| *b == b'\n') {
+            if let Some(name) = line.strip_prefix(b"Ignoring path ") {
+                plan.not_held.insert(name.to_vec(), NotHeldReason::InvalidName);
+            }
+        }
+        done.success("update-index").map(drop)
+    }
+
+    /// Those whose attributes name a filter or an encoding, either of which may refuse what they hold.
+    async fn converted(&self, names: &BTreeSet<Name>) -> Result<BTreeSet<Name>, GitError> {
+        let check = self.ours("check-attr").args(["-z", "--stdin", "working-tree-encoding", "filter"]);
+        let said = check.stdin(joined(names)).ok().await?;
+        let fields: Vec<&[u8]> = said.split(|byte| *byte == 0).collect();
+        let set = fields.chunks_exact(3).filter(|about| !matches!(about[2], b"unspecified" | b"unset"));
+        Ok(set.map(|about| about[0].to_vec()).collect())
+    }
+}
+
+/// Why our index could not be written.
+pub(super) enum WriteError {
+    File(std::io::Error),
+    Git(GitError),
+}
+
+impl From<std::io::Error> for WriteError {
+    fn from(error: std::io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<GitError> for WriteError {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
     }
 }
 

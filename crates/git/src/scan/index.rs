@@ -54,13 +54,14 @@ impl Site {
 
     /// Throws our index away, with a lock that a killed git left.
     pub(crate) fn discard_index(&self) -> io::Result<()> {
-        for file in [self.kept_file(), self.index_file(), self.private.join("index.lock")] {
-            match fs::remove_file(file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        remove(&self.kept_file())?;
+        remove(&self.index_file())?;
+        self.release_index()
+    }
+
+    /// Removes a lock of our index that a killed git left.
+    pub(super) fn release_index(&self) -> io::Result<()> {
+        remove(&self.private.join("index.lock"))
     }
 
     /// A split index has parts beside it. git looks for them in its git folder, and beside the index.
@@ -136,7 +137,14 @@ impl From<GitError> for PrepareError {
     }
 }
 
-fn copy_with_time(from: &std::path::Path, to: &std::path::Path) -> io::Result<()> {
+fn remove(file: &std::path::Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn copy_with_time(from: &std::path::Path, to: &std::path::Path) -> io::Result<()> {
     let mut source = match File::open(from) {
         Ok(source) => source,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

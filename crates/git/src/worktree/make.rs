@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{INITIALIZING, Start, Worktree, WorktreeError, is_half_made, resolved};
+use crate::commit_remaining::new_index::NewIndex;
 use crate::{BareClone, BranchName, GitError, Sha};
 
 impl BareClone {
@@ -20,7 +21,12 @@ impl BareClone {
         let reach = |source| WorktreeError::Reach { path: folder.into(), source };
         if let Some((folder, git_dir)) = self.find(folder).map_err(reach)? {
             if folder.is_dir() && !is_half_made(&git_dir) {
-                return Ok(Worktree { git: self.git().clone(), folder, git_dir });
+                let worktree = Worktree { git: self.git().clone(), folder, git_dir };
+                if let Some(left) = NewIndex::left(&worktree.site()).map_err(reach)? {
+                    let head = worktree.commit_of_head().await.map_err(failed)?;
+                    left.finish(head.as_ref()).map_err(reach)?;
+                }
+                return Ok(worktree);
             }
             // Half made, or its folder is gone: nothing in it that is in no commit.
             self.remove_worktree(&folder).await?;
@@ -99,9 +105,20 @@ impl Worktree {
         self.run("read-tree").args(["--reset", "-u", "--no-recurse-submodules"]).arg(files).ok().await?;
         match start {
             // The files stay, and only the index goes to HEAD: so the changes are uncommitted.
-            Start::Uncommitted { head, .. } => self.run("read-tree").arg("-m").arg(head).ok().await.map(drop),
-            Start::UncommittedNothing { .. } => self.run("read-tree").arg("--empty").ok().await.map(drop),
-            _ => Ok(()),
+            Start::Uncommitted { head, .. } => drop(self.run("read-tree").arg("-m").arg(head).ok().await?),
+            Start::UncommittedNothing { .. } => drop(self.run("read-tree").arg("--empty").ok().await?),
+            _ => return Ok(()),
         }
+        self.add_ignored().await
+    }
+
+    /// What is ignored and came along all the same was added by force, and would be held no more were it not again.
+    async fn add_ignored(&self) -> Result<(), GitError> {
+        let listed = ["-z", "--others", "--ignored", "--exclude-standard"];
+        let ignored = self.run("ls-files").args(listed).ok().await?;
+        if ignored.is_empty() {
+            return Ok(());
+        }
+        self.run("update-index").args(["-z", "--add", "--stdin"]).stdin(ignored).ok().await.map(drop)
     }
 }

@@ -294,3 +294,22 @@ async fn a_warmed_index_misses_no_change() {
     task.worktree.warm().await.unwrap();
     assert!(task.checkpoint(2).await.unchanged);
 }
+
+/// Fault: the machine is switched off
+/// Moment: while a checkpoint's ref is written, or the source's branches are
+/// Outcome: the locks that are left are no hindrance to the next checkpoint and the next fetch
+#[tokio::test]
+async fn locks_of_our_refs_that_were_left_are_no_hindrance() {
+    let (lab, user) = Lab::with_user().await;
+    let mut task = lab.task(&user).await;
+    let refs = task.clone.dir().join("refs/makima");
+    fs::create_dir_all(refs.join("tasks/0190a1b2/checkpoints")).unwrap();
+    fs::write(refs.join("tasks/0190a1b2/checkpoints/1.lock"), "").unwrap();
+    task.repo.write("a.txt", "x\n");
+    task.checkpoint(1).await;
+    fs::create_dir_all(refs.join("source/heads")).unwrap();
+    fs::write(refs.join("source/heads/main.lock"), "").unwrap();
+    let head = user.write("a.txt", "2\n").commit("Second");
+    let base = lab.clone_of(&user).await.resolve_base(None).await.unwrap();
+    assert_eq!(base.commit.unwrap().as_str(), head);
+}

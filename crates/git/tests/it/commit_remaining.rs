@@ -100,3 +100,69 @@ async fn a_locked_index_moves_nothing() {
     std::fs::remove_file(lock).unwrap();
     assert!(finish(&task).await.unwrap().is_some());
 }
+
+/// What a commit leaves that is killed while it holds the lock of the index, with the branch moved or not.
+fn cut_off(lab: &Lab, task: &Task, has_moved: bool) -> String {
+    let git_dir = lab.path().join("clone.git/worktrees/one");
+    let (index, note) = (git_dir.join("makima/next-index"), git_dir.join("makima/next-commit"));
+    std::fs::create_dir_all(index.parent().unwrap()).unwrap();
+    let staged = |args: &[&str]| {
+        let output = task.repo.command(args).env("GIT_INDEX_FILE", &index).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    staged(&["read-tree", "HEAD"]);
+    staged(&["add", "-A"]);
+    let tree = staged(&["write-tree"]);
+    let commit = task.repo.git(&["commit-tree", "-p", "HEAD", "-m", "Do it", &tree]);
+    std::fs::write(note, &commit).unwrap();
+    std::fs::hard_link(&index, git_dir.join("index.lock")).unwrap();
+    if has_moved {
+        task.repo.git(&["update-ref", "HEAD", &commit]);
+    }
+    commit
+}
+
+/// Fault: the daemon is killed
+/// Moment: while it commits what the agent left, the index locked and the branch not moved yet
+/// Outcome: the next daemon lets go of the lock and commits
+#[tokio::test]
+async fn a_commit_that_was_killed_before_the_branch_moved_is_made_anew() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    task.repo.write("a.txt", "changed\n").write("new", "n\n");
+    cut_off(&lab, &task, false);
+    let commit = finish(&task).await.unwrap().unwrap();
+    assert_eq!((task.repo.git(&["rev-parse", "HEAD"]), task.repo.status()), (commit, String::new()));
+    assert_eq!(task.repo.git(&["rev-list", "--count", "HEAD"]), "2");
+    assert_eq!(finish(&task).await.unwrap(), None);
+}
+
+/// Fault: the daemon is killed
+/// Moment: while it commits what the agent left, the branch moved and the index not yet
+/// Outcome: the next daemon brings the index after it; nothing is committed twice
+#[tokio::test]
+async fn a_commit_that_was_killed_after_the_branch_moved_is_brought_to_its_end() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    task.repo.write("a.txt", "changed\n").write("new", "n\n");
+    let commit = cut_off(&lab, &task, true);
+    assert_eq!(finish(&task).await.unwrap(), Some(commit.clone()));
+    assert_eq!((task.repo.git(&["rev-parse", "HEAD"]), task.repo.status()), (commit, String::new()));
+    assert!(!lab.path().join("clone.git/worktrees/one/makima/next-index").exists());
+    assert_eq!(finish(&task).await.unwrap(), None);
+}
+
+/// Fault: the daemon is killed
+/// Moment: while it commits what the agent left, and the task is gone on with
+/// Outcome: the next run's agent finds its index free
+#[tokio::test]
+async fn a_lock_of_ours_that_was_left_is_let_go_before_the_next_run() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    task.repo.write("a.txt", "changed\n");
+    cut_off(&lab, &task, false);
+    task.repo.fails(&["add", "a.txt"]);
+    let again = lab.task(&user).await;
+    again.repo.git(&["add", "a.txt"]);
+}

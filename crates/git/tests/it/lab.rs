@@ -46,12 +46,18 @@ impl Lab {
     /// With a repository `user` that has one commit on `main`.
     pub(crate) async fn with_user() -> (Self, Repo) {
         let lab = Self::new().await;
-        let user = lab.repo("user");
+        let user = lab.user();
+        (lab, user)
+    }
+
+    /// A repository `user` that has one commit on `main`.
+    pub(crate) fn user(&self) -> Repo {
+        let user = self.repo("user");
         user.write("a.txt", "one\ntwo\nthree\n")
             .write("dir/b.txt", "b\n")
             .write(".gitignore", "*.log\n/target/\n");
         user.commit("Begin");
-        (lab, user)
+        user
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -210,6 +216,14 @@ impl Repo {
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "git {}: {words}", args.join(" "));
         String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+    }
+
+    /// What git prints, byte for byte.
+    pub(crate) fn bytes(&self, args: &[&str]) -> Vec<u8> {
+        let output = self.command(args).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {}: {words}", args.join(" "));
+        output.stdout
     }
 
     pub(crate) fn fails(&self, args: &[&str]) {

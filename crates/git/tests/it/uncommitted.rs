@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use makima_git::{Start, Uncommitted};
+use makima_git::{InProgress, NotHeldReason, Start, Uncommitted};
 
 use crate::lab::{Lab, Repo, branch, noon, ursula};
 
@@ -10,7 +10,7 @@ const KEEP: &str = "refs/makima/tasks/0190a1b2/uncommitted";
 
 async fn started(lab: &Lab, user: &Repo) -> (Start, Repo) {
     let clone = lab.clone_of(user).await;
-    let start = clone.include_uncommitted(&user.source(), KEEP, &ursula(), noon()).await.unwrap();
+    let start = clone.include_uncommitted(&user.source(), KEEP, &ursula(), noon()).await.unwrap().start;
     let worktree = clone.add_worktree(&lab.path().join("tasks/one"), &branch(), &start).await.unwrap();
     (start, lab.at(worktree.folder()))
 }
@@ -98,4 +98,46 @@ async fn they_are_counted() {
     let found = lab.git.uncommitted(&user.folder).await.unwrap();
     assert_eq!(found, Uncommitted { changed: 2, untracked: 2 });
     assert_eq!(lab.git.uncommitted(&user.folder.join("dir")).await.unwrap(), found);
+}
+
+/// Fault: a repository with others inside, names that no tree keeps, and a merge that isn't done
+/// Moment: the user's uncommitted changes are taken along
+/// Outcome: the files are, and what was not is named
+#[tokio::test]
+async fn what_is_not_taken_is_named() {
+    let (lab, user) = Lab::with_user().await;
+    user.git(&["checkout", "-qb", "side"]);
+    user.write("a.txt", "side\n").commit("Side");
+    user.git(&["checkout", "-q", "main"]);
+    user.write("a.txt", "ours\n").commit("Ours");
+    user.fails(&["merge", "side"]);
+    lab.repo("user/nested").write("x", "x\n").commit("Inner");
+    user.write("git~1", "x\n");
+    let clone = lab.clone_of(&user).await;
+    let taken = clone.include_uncommitted(&user.source(), KEEP, &ursula(), noon()).await.unwrap();
+    let not_held: Vec<_> = taken.not_held.iter().map(|held| (&held.path[..], held.reason)).collect();
+    assert_eq!(
+        not_held,
+        [(&b"git~1"[..], NotHeldReason::InvalidName), (&b"nested"[..], NotHeldReason::NestedRepository)]
+    );
+    assert_eq!(taken.in_progress, Some(InProgress::Merge));
+}
+
+/// Fault: a staged file that is larger than what is held in memory of an answer
+/// Moment: the user's uncommitted changes are taken along
+/// Outcome: it is taken
+#[tokio::test]
+#[ignore = "long: hundreds of megabytes"]
+async fn a_staged_file_of_any_size_is_taken() {
+    let (lab, user) = Lab::with_user().await;
+    // Noise, which no compression makes small: what repeats is farther apart than it looks.
+    let mut state = 1_u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    });
+    let large = noise.take(1 << 20).collect::<Vec<u8>>().repeat(600);
+    user.write("large", &large).git(&["add", "large"]);
+    let (_, task) = started(&lab, &user).await;
+    assert!(fs::read(task.folder.join("large")).unwrap() == large);
 }

@@ -2,6 +2,7 @@
 
 mod machine;
 mod platform;
+mod verify;
 
 pub(crate) use platform::not_ready;
 
@@ -14,16 +15,29 @@ use crate::{
 };
 use clap::Args;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// Look whether everything is there that Makima needs, and say what to do about what isn't
 ///
 /// Works without a server. Exits with 1 where something fails; what is only good to know doesn't count.
+///
+/// With `--verify` it looks, instead, at everything that is kept: whether every conversation, snapshot, checkpoint, run, event,
+/// count, blob and journal agrees with every other, and says what is wrong and what to do. It changes nothing and works on the
+/// machine that has the data, with its `--data-dir` or `--database-url`, also while a server and a daemon run there; until
+/// it ends, the log of an SQLite database grows by what is written.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
   makima doctor
+  makima doctor --verify
   makima doctor --json | jq '.checks[] | select(.state != \"ok\")'")]
 pub(crate) struct DoctorArguments {
+    /// Look whether everything that is kept agrees with everything else, on the machine that has the data
+    #[arg(long)]
+    verify: bool,
+    /// The data directory of another daemon of this machine, to be looked at too
+    #[arg(long, requires = "verify", value_name = "FOLDER")]
+    daemon_dir: Vec<PathBuf>,
     /// The database to look at; without it, the configured one
     #[arg(long, env = "MAKIMA_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -82,6 +96,10 @@ pub(crate) async fn doctor(
     arguments: DoctorArguments,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
+    if arguments.verify {
+        let (database, daemons) = (arguments.database_url.as_deref(), &arguments.daemon_dir);
+        return verify::verify(global, database, daemons, printer).await;
+    }
     let data = global.data()?;
     let mut checks = vec![machine::platform(), machine::git().await];
     // What a broken file says is not known: what needs none of it is looked at all the same.

@@ -17,7 +17,17 @@ async fn lab_with(scenario: Scenario, database: Option<&TestDatabase>) -> (Lab, 
 /// The same with the account that this variable tells: a key, or a subscription.
 async fn lab_of(account: &str, scenario: Scenario, database: Option<&TestDatabase>) -> (Lab, FakeModelApi) {
     let api = FakeModelApi::start(scenario).await;
-    let mut lab = Lab::new(json!({}));
+    let mut lab = configured(&api, account);
+    if let Some(database) = database {
+        lab = lab.on_database(&database.url());
+    }
+    lab.up();
+    (lab, api)
+}
+
+/// A lab whose `claude` is the real one, with nothing started yet.
+pub(crate) fn configured(api: &FakeModelApi, account: &str) -> Lab {
+    let lab = Lab::new(json!({}));
     let config = format!(
         "[agents.claude]\ncommand = [{:?}]\n[agents.claude.env]\nANTHROPIC_BASE_URL = {:?}\n\
          {account} = \"fake\"\nCLAUDE_CODE_MAX_RETRIES = \"1\"\n",
@@ -25,11 +35,7 @@ async fn lab_of(account: &str, scenario: Scenario, database: Option<&TestDatabas
         api.url(),
     );
     std::fs::write(lab.data().join("makima.toml"), config).unwrap();
-    if let Some(database) = database {
-        lab = lab.on_database(&database.url());
-    }
-    lab.up();
-    (lab, api)
+    lab
 }
 
 async fn task(lab: &Lab, plan: &str, mode: Option<PermissionMode>) -> Task {

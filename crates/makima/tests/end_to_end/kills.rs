@@ -1,9 +1,18 @@
 //! What is left when the program is killed in the middle of the work.
 
+mod claude;
+mod moments;
+mod site;
+
+use self::{
+    moments::Moments,
+    site::{Site, Victim},
+};
 use crate::lab::{Lab, processes_of, say, until};
 use futures::StreamExt;
 use makima_client::Client;
 use makima_model::{MessageRole, TaskId, TaskStatus};
+use makima_testkit::TestDatabase;
 use makima_wire::{Conversation, CreateTask};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -45,6 +54,11 @@ async fn seen_by(client: &Client, task: TaskId, at_least: usize) -> BTreeSet<Str
     seen
 }
 
+/// Fault: server and daemon are killed
+/// Moment: while the agent says one thing after the other
+/// Outcome: every acknowledged line is there once, in order; the agent did not notice
+/// Pain: 20
+///
 /// Server and daemon are killed while the agent talks: all that anybody was ever told is there, once and in order, and the
 /// agent, whose host lives, has noticed nothing.
 #[tokio::test(flavor = "multi_thread")]
@@ -80,4 +94,256 @@ async fn a_killed_server_and_daemon_lose_nothing_and_the_agent_goes_on() {
     std::fs::write(worktree.join("../gate"), "").unwrap();
     let done = lab.task_when(task.id, "it has ended", |task| task.status.is_over()).await;
     assert_eq!(done.status, TaskStatus::Completed, "{done:?}");
+    lab.verify();
+}
+
+/// What is ended, and agents and hosts are spared.
+async fn spares_the_agents(mut site: Site, victims: &[Victim], signal: Signal) {
+    let moments = Moments::reach(&site).await;
+    site.end(victims, signal);
+    // Said while nobody can hand it on.
+    let more = victims.contains(&Victim::Daemon).then_some("GO ON");
+    if let Some(more) = more {
+        site.client().send_message(moments.talk.id, more).await.unwrap();
+    }
+    site.start();
+    moments.agents_noticed_nothing(&site, more).await;
+    moments.begin_and_end_are_done(&site).await;
+}
+
+/// What is ended, agents or hosts among it.
+async fn takes_the_agents(mut site: Site, victims: &[Victim]) {
+    let mut moments = Moments::reach(&site).await;
+    site.end(victims, Signal::KILL);
+    moments.look_at_files(&site);
+    site.start();
+    moments.let_go(&site);
+    moments.agents_were_interrupted(&site).await;
+    moments.begin_and_end_are_done(&site).await;
+    moments.agents_go_on(&site).await;
+}
+
+/// Fault: the server is killed
+/// Moment: while the agent streams a message
+/// Outcome: every acknowledged line is there once, in order; the agent did not notice, and its message is whole
+/// Moment: while a tool runs
+/// Outcome: the tool goes on and its result is kept; what it left running is gone at the end
+/// Moment: while a permission waits for its owner
+/// Outcome: the question still waits, and its answer reaches the agent
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the turn has its checkpoint, then the message that waited is said
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_is_noticed_by_no_agent() {
+    spares_the_agents(Site::apart(moments::lab(), None), &[Victim::Server], Signal::KILL).await;
+}
+
+/// Fault: the server on PostgreSQL is killed
+/// Moment: while the agent streams a message
+/// Outcome: every acknowledged line is there once, in order; the agent did not notice, and its message is whole
+/// Moment: while a tool runs
+/// Outcome: the tool goes on and its result is kept; what it left running is gone at the end
+/// Moment: while a permission waits for its owner
+/// Outcome: the question still waits, and its answer reaches the agent
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the turn has its checkpoint, then the message that waited is said
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: the six moments once more, on PostgreSQL"]
+async fn a_killed_server_on_postgres_is_noticed_by_no_agent() {
+    let database = Some(TestDatabase::create());
+    spares_the_agents(Site::apart(moments::lab(), database), &[Victim::Server], Signal::KILL).await;
+}
+
+/// Fault: the daemon is killed
+/// Moment: while the agent streams a message
+/// Outcome: every acknowledged line is there once, in order; the agent did not notice, and its message is whole
+/// Moment: while a tool runs
+/// Outcome: the tool goes on and its result is kept; what it left running is gone at the end
+/// Moment: while a permission waits for its owner
+/// Outcome: the question still waits, and its answer reaches the agent
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the turn has its checkpoint, then the message that waited is said
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+/// Pain: 20, 21
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_daemon_is_noticed_by_no_agent() {
+    spares_the_agents(Site::apart(moments::lab(), None), &[Victim::Daemon], Signal::KILL).await;
+}
+
+/// Fault: `makima up` is killed
+/// Moment: while the agent streams a message
+/// Outcome: every acknowledged line is there once, in order; the agent did not notice, and its message is whole
+/// Moment: while a tool runs
+/// Outcome: the tool goes on and its result is kept; what it left running is gone at the end
+/// Moment: while a permission waits for its owner
+/// Outcome: the question still waits, and its answer reaches the agent
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the turn has its checkpoint, then the message that waited is said
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_up_is_noticed_by_no_agent() {
+    spares_the_agents(Site::together(moments::lab()), &[Victim::Server], Signal::KILL).await;
+}
+
+/// Fault: the run hosts are killed
+/// Moment: while the agent streams a message
+/// Outcome: the run is interrupted and says where; what was streamed is kept, marked as incomplete
+/// Moment: while a tool runs
+/// Outcome: the run is interrupted and says in which tool; no process is left, those with sessions of their own included
+/// Moment: while a permission waits for its owner
+/// Outcome: the run is interrupted and says at which question; nothing waits for an answer any more
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the run is interrupted, the turn has its checkpoint, and the message that waited begins the next run
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+/// Pain: 16, 21
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_hosts_leave_interrupted_runs_that_go_on_when_they_are_told_to() {
+    takes_the_agents(Site::together(moments::lab()), &[Victim::Hosts]).await;
+}
+
+/// Fault: the agents are killed
+/// Moment: while the agent streams a message
+/// Outcome: the run is interrupted and says where; what was streamed is kept, marked as incomplete
+/// Moment: while a tool runs
+/// Outcome: the run is interrupted and says in which tool; no process is left, those with sessions of their own included
+/// Moment: while a permission waits for its owner
+/// Outcome: the run is interrupted and says at which question; nothing waits for an answer any more
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the run is interrupted, the turn has its checkpoint, and the message that waited begins the next run
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+/// Pain: 16, 17
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_agents_leave_interrupted_runs_that_go_on_when_they_are_told_to() {
+    takes_the_agents(Site::together(moments::lab()), &[Victim::Agents]).await;
+}
+
+/// Fault: the agents and the daemon beside them are killed
+/// Moment: while the agent streams a message
+/// Outcome: the run is interrupted and says where; what was streamed is kept, marked as incomplete
+/// Moment: while a tool runs
+/// Outcome: the run is interrupted and says in which tool; no process is left, those with sessions of their own included
+/// Moment: while a permission waits for its owner
+/// Outcome: the run is interrupted and says at which question; nothing waits for an answer any more
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the run is interrupted, the turn has its checkpoint, and the message that waited begins the next run
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: the six moments once more"]
+async fn agents_killed_with_their_daemon_leave_interrupted_runs() {
+    takes_the_agents(Site::apart(moments::lab(), None), &[Victim::Agents, Victim::Daemon]).await;
+}
+
+/// Fault: the run hosts and the daemon beside them are killed
+/// Moment: while the agent streams a message
+/// Outcome: the run is interrupted and says where; what was streamed is kept, marked as incomplete
+/// Moment: while a tool runs
+/// Outcome: the run is interrupted and says in which tool; no process is left, those with sessions of their own included
+/// Moment: while a permission waits for its owner
+/// Outcome: the run is interrupted and says at which question; nothing waits for an answer any more
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the run is interrupted, the turn has its checkpoint, and the message that waited begins the next run
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: the six moments once more"]
+async fn hosts_killed_with_their_daemon_leave_interrupted_runs() {
+    takes_the_agents(Site::apart(moments::lab(), None), &[Victim::Hosts, Victim::Daemon]).await;
+}
+
+/// Fault: the machine: every process is killed at once
+/// Moment: while the agent streams a message
+/// Outcome: the run is interrupted and says where; what was streamed is kept, marked as incomplete
+/// Moment: while a tool runs
+/// Outcome: the run is interrupted and says in which tool; no process is left, those with sessions of their own included
+/// Moment: while a permission waits for its owner
+/// Outcome: the run is interrupted and says at which question; nothing waits for an answer any more
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the run is interrupted, the turn has its checkpoint, and the message that waited begins the next run
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+/// Pain: 17, 20, 21, 22
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_went_down_leaves_interrupted_runs_and_all_that_was_told() {
+    takes_the_agents(Site::together(moments::lab()), &[Victim::Machine]).await;
+}
+
+/// Fault: the server is upgraded (SIGTERM, and started again)
+/// Moment: while the agent streams a message
+/// Outcome: every acknowledged line is there once, in order; the agent did not notice, and its message is whole
+/// Moment: while a tool runs
+/// Outcome: the tool goes on and its result is kept; what it left running is gone at the end
+/// Moment: while a permission waits for its owner
+/// Outcome: the question still waits, and its answer reaches the agent
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the turn has its checkpoint, then the message that waited is said
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: the six moments once more"]
+async fn a_server_is_upgraded_while_agents_work() {
+    spares_the_agents(Site::apart(moments::lab(), None), &[Victim::Server], Signal::TERM).await;
+}
+
+/// Fault: the daemon is upgraded (SIGTERM, and started again)
+/// Moment: while the agent streams a message
+/// Outcome: every acknowledged line is there once, in order; the agent did not notice, and its message is whole
+/// Moment: while a tool runs
+/// Outcome: the tool goes on and its result is kept; what it left running is gone at the end
+/// Moment: while a permission waits for its owner
+/// Outcome: the question still waits, and its answer reaches the agent
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the turn has its checkpoint, then the message that waited is said
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_is_upgraded_while_agents_work() {
+    spares_the_agents(Site::apart(moments::lab(), None), &[Victim::Daemon], Signal::TERM).await;
+}
+
+/// Fault: `makima up` is upgraded (SIGTERM, and started again)
+/// Moment: while the agent streams a message
+/// Outcome: every acknowledged line is there once, in order; the agent did not notice, and its message is whole
+/// Moment: while a tool runs
+/// Outcome: the tool goes on and its result is kept; what it left running is gone at the end
+/// Moment: while a permission waits for its owner
+/// Outcome: the question still waits, and its answer reaches the agent
+/// Moment: between two turns, while the checkpoint is made
+/// Outcome: the turn has its checkpoint, then the message that waited is said
+/// Moment: while what the agent left is committed
+/// Outcome: it is committed once, and the index is that of the commit
+/// Moment: while the worktree is made
+/// Outcome: the worktree is made and the run goes on, as the first one
+#[tokio::test(flavor = "multi_thread")]
+async fn up_is_upgraded_while_agents_work() {
+    spares_the_agents(Site::together(moments::lab()), &[Victim::Server], Signal::TERM).await;
 }

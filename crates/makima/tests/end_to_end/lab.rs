@@ -200,6 +200,30 @@ impl Lab {
         })
     }
 
+    /// Whether everything that is kept agrees with everything else: the last word of a test that breaks something.
+    pub(crate) fn verify(&self) {
+        self.verify_with(&[]);
+    }
+
+    /// The same with the data directories of more daemons.
+    pub(crate) fn verify_with(&self, daemons: &[PathBuf]) {
+        let mut command = self.makima(&["doctor", "--verify", "--json"]);
+        if let Some(url) = &self.database {
+            command.args(["--database-url", url]);
+        }
+        for daemon in daemons {
+            command.arg("--daemon-dir").arg(daemon);
+        }
+        let looked = finish(start(&mut command));
+        assert_eq!(
+            looked.code,
+            Some(0),
+            "what is kept doesn't agree: {:#}\n{}",
+            looked.json(),
+            looked.stderr
+        );
+    }
+
     /// What `makima up` said on standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("up.log")).unwrap_or_default()

@@ -18,3 +18,4 @@ mod soak;
 mod stranger;
 mod terminal;
 mod up;
+mod verify;

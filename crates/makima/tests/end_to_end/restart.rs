@@ -37,6 +37,7 @@ async fn ctrl_c_on_up_stops_its_agents_in_good_order() {
     let task = lab.client().task(id).await.unwrap();
     assert_eq!((task.status, task.checkpoint_count), (TaskStatus::Interrupted, 1), "{task:?}");
     assert_eq!(lab.committed(&task.branch_name, "README.md"), "# A repository");
+    lab.verify();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,6 +60,7 @@ async fn after_sigterm_the_agent_goes_on_and_the_next_up_takes_it_up() {
     assert_eq!((task.status, task.run_number), (TaskStatus::Completed, 1), "{}", lab.log());
     assert_eq!(lab.said(id).await, ["I write.", "I write.", "Through."]);
     assert_eq!(lab.committed(&task.branch_name, "after.txt"), "after");
+    lab.verify();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,6 +79,7 @@ async fn who_follows_a_run_goes_on_following_when_the_server_is_back() {
     assert_eq!(ran.stdout.matches("I write.").count(), 2, "{ran:?}");
     assert_eq!(ran.stdout.matches("Through.").count(), 1, "{ran:?}");
     assert!(ran.stdout.contains("completed"), "{ran:?}");
+    lab.verify();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,4 +127,5 @@ async fn who_looks_at_a_log_leaves_it_without_stopping_the_agent() {
     assert_eq!(lab.client().task(id).await.unwrap().status, TaskStatus::Running);
     std::fs::write(std::path::Path::new(&task.worktree_path.unwrap()).join("../gate"), "").unwrap();
     lab.task_when(id, "it has ended", |task| task.status == TaskStatus::Completed).await;
+    lab.verify();
 }

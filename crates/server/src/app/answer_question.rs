@@ -16,6 +16,10 @@ impl App {
         given: AnswerQuestion,
     ) -> Result<TaskView, ApiError> {
         let until = Instant::now() + self.settings().patience;
+        if let Some(command) = by.has_done() {
+            self.finished(by.owner, command, until).await?;
+            return self.task(by.owner, id).await;
+        }
         let mut tx = self.db().begin().await?;
         existing(&mut tx, by.owner, id).await?;
         let asked = questions::get(&mut tx, by.owner, given.question_id)
@@ -35,6 +39,7 @@ impl App {
         }
         let command = Command::Answer { run: run.id, question: asked.question.id, answer };
         let command = self.queue(&mut tx, by.owner, run.daemon, Some(run.id), &command).await?;
+        self.note(&mut tx, by, command).await?;
         tx.commit().await?;
         self.finished(by.owner, command, until).await?;
         self.task(by.owner, id).await

@@ -5,26 +5,31 @@ use super::{
     contracts::{ContractView, note},
     texts,
 };
-use crate::{caller::Caller, error::ApiError};
+use crate::{caller::Caller, error::ApiError, precondition::Expected};
 use makima_model::{Contract, ContractId, EventKind, Phase};
 use makima_store::contracts;
 use makima_wire::{ChangeContract, Code};
 use serde_json::{Map, Value, json};
 
 impl App {
-    /// Changes a contract's name, description or status, and tells of it with what was before. What is the same already
-    /// changes nothing.
+    /// Changes a contract's name, description or status, if it still is what is expected, and tells of it with what was before.
+    /// What is the same already changes nothing.
     pub(crate) async fn change_contract(
         &self,
         by: Caller,
         id: ContractId,
+        expected: &Expected,
         wanted: ChangeContract,
     ) -> Result<ContractView, ApiError> {
+        if by.has_done::<ContractId>().is_some() {
+            return self.contract(by, id).await;
+        }
         let name = wanted.name.as_deref().map(|name| texts::name("name", name)).transpose()?;
         wanted.description.as_deref().map(|text| texts::long("description", text)).transpose()?;
         let mut tx = self.db().begin().await?;
         let before = contracts::lock(&mut tx, by.owner, id).await?;
         let before = before.ok_or_else(|| ApiError::not_found("contract"))?;
+        expected.holds_of(Some(before.version))?;
         let mut after = before.clone();
         after.name = name.unwrap_or(after.name);
         after.description = wanted.description.unwrap_or(after.description);
@@ -32,6 +37,7 @@ impl App {
         if after != before {
             after.updated_at = self.clock().now();
             contracts::change(&mut tx, &before, &after).await?;
+            self.note(&mut tx, by, id).await?;
             let data = difference(&before, &after);
             note(&mut tx, self.clock(), &after, EventKind::Phase, "contract_updated", data);
             tx.commit().await?;
@@ -46,6 +52,9 @@ impl App {
         id: ContractId,
         phase: Phase,
     ) -> Result<ContractView, ApiError> {
+        if by.has_done::<ContractId>().is_some() {
+            return self.contract(by, id).await;
+        }
         let mut tx = self.db().begin().await?;
         let before = contracts::lock(&mut tx, by.owner, id).await?;
         let before = before.ok_or_else(|| ApiError::not_found("contract"))?;
@@ -54,6 +63,7 @@ impl App {
         }
         let after = Contract { phase, updated_at: self.clock().now(), ..before.clone() };
         contracts::change(&mut tx, &before, &after).await?;
+        self.note(&mut tx, by, id).await?;
         let data = json!({ "previousPhase": before.phase, "newPhase": phase });
         note(&mut tx, self.clock(), &after, EventKind::Phase, "phase_change", data);
         tx.commit().await?;

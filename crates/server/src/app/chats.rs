@@ -1,7 +1,7 @@
 //! Chats: what an owner says about all tasks, or about one contract. The same rules hold of both.
 
 use super::{App, Listed, lists, tasks::existing, texts};
-use crate::{caller::Caller, cursor::ListMark, error::ApiError};
+use crate::{caller::Caller, cursor::ListMark, error::ApiError, precondition::Expected};
 use makima_model::{
     Chat, ChatContext, ChatConversationId, Contract, ContractId, EventKind, MessageRole, TaskId, Timestamp,
 };
@@ -27,6 +27,10 @@ impl App {
     ) -> Result<ChatMessage, ApiError> {
         texts::said("content", &wanted.content)?;
         let mut tx = self.db().begin().await?;
+        if let Some(id) = by.has_done() {
+            let said = chats::message(&mut tx, by.owner, chat, id).await?;
+            return said.ok_or_else(|| ApiError::not_found("message"));
+        }
         let contract = locked(&mut tx, by, chat).await?;
         let (context, context_task) = about(&mut tx, by, chat, &wanted).await?;
         let now = self.clock().now();
@@ -46,6 +50,7 @@ impl App {
         };
         chats::say(&mut tx, chat, &message).await?;
         self.tell(&mut tx, contract.as_ref(), &message);
+        self.note(&mut tx, by, message.id).await?;
         tx.commit().await?;
         Ok(message)
     }
@@ -110,8 +115,12 @@ impl App {
     ) -> Result<ChatConversation, ApiError> {
         let name = name.map(|name| texts::name("name", &name)).transpose()?;
         let mut tx = self.db().begin().await?;
+        if let Some(id) = by.has_done() {
+            return chat_conversation(&mut tx, by, chat, id).await;
+        }
         let contract = locked(&mut tx, by, chat).await?;
         let conversation = self.begin(&mut tx, by, chat, contract.as_ref(), name, self.clock().now()).await?;
+        self.note(&mut tx, by, conversation.id).await?;
         tx.commit().await?;
         Ok(conversation)
     }
@@ -163,12 +172,19 @@ impl App {
         by: Caller,
         chat: Chat,
         id: ChatConversationId,
+        expected: &Expected,
         name: &str,
     ) -> Result<ChatConversation, ApiError> {
         let name = texts::name("name", name)?;
         let mut tx = self.db().begin().await?;
+        if let Some(id) = by.has_done() {
+            return chat_conversation(&mut tx, by, chat, id).await;
+        }
         let renamed = chats::rename(&mut tx, by.owner, chat, id, &name, self.clock().now()).await?;
         let renamed = renamed.ok_or_else(|| ApiError::not_found("conversation"))?;
+        // It has no tags.
+        expected.holds_of(None)?;
+        self.note(&mut tx, by, id).await?;
         tx.commit().await?;
         Ok(renamed)
     }
@@ -181,6 +197,9 @@ impl App {
         id: ChatConversationId,
     ) -> Result<ChatConversation, ApiError> {
         let mut tx = self.db().begin().await?;
+        if let Some(id) = by.has_done() {
+            return chat_conversation(&mut tx, by, chat, id).await;
+        }
         locked(&mut tx, by, chat).await?;
         if let Some(present) =
             chats::active(&mut tx, by.owner, chat).await?.filter(|present| present.id == id)
@@ -189,9 +208,21 @@ impl App {
         }
         let taken_up = chats::activate(&mut tx, by.owner, chat, id, self.clock().now()).await?;
         let taken_up = taken_up.ok_or_else(|| ApiError::not_found("conversation"))?;
+        self.note(&mut tx, by, id).await?;
         tx.commit().await?;
         Ok(taken_up)
     }
+}
+
+/// The conversation of a chat, or 404.
+async fn chat_conversation(
+    tx: &mut Tx,
+    by: Caller,
+    chat: Chat,
+    id: ChatConversationId,
+) -> Result<ChatConversation, ApiError> {
+    let conversation = chats::conversation(tx, by.owner, chat, id).await?;
+    conversation.ok_or_else(|| ApiError::not_found("conversation"))
 }
 
 /// Keeps others from changing the chat; of a contract's chat the contract, or 404.

@@ -2,7 +2,7 @@
 
 use super::App;
 use makima_model::{CommandId, DaemonId, OwnerId, RunId};
-use makima_store::{StoreError, Tx, Wake, commands};
+use makima_store::{StoreError, Tx, Wake, commands, daemons};
 use makima_wire::frame::{Command, CommandOutcome};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -29,16 +29,23 @@ impl App {
         Ok(id)
     }
 
-    /// The commands that wait for `daemon`, marked as sent.
+    /// The commands that wait for `daemon`, marked as sent; `None` where a newer connection of it is there, which gets them:
+    /// the older one may be dead without knowing it.
     pub(crate) async fn claim_commands(
         &self,
         owner: OwnerId,
         daemon: DaemonId,
-    ) -> Result<Vec<(CommandId, Command)>, StoreError> {
+        connection: i64,
+    ) -> Result<Option<Vec<(CommandId, Command)>>, StoreError> {
         let mut tx = self.db().begin().await?;
         let claimed = commands::claim(&mut tx, owner, daemon, CLAIM, self.clock().now()).await?;
+        // Only where there is something: it is asked for often, and holding writes. A hello waits for it, and then queues again
+        // what was claimed here.
+        if !claimed.is_empty() && !daemons::hold(&mut tx, owner, daemon, connection).await? {
+            return Ok(None);
+        }
         tx.commit().await?;
-        Ok(claimed
+        let claimed = claimed
             .into_iter()
             .filter_map(|command| match serde_json::from_slice(&command.body) {
                 Ok(body) => Some((command.id, body)),
@@ -47,7 +54,8 @@ impl App {
                     None
                 }
             })
-            .collect())
+            .collect();
+        Ok(Some(claimed))
     }
 
     /// Waits until the command is finished, at most until `until`. `None`: it isn't yet.
@@ -60,9 +68,10 @@ impl App {
         let mut wakes = self.db().wakeups();
         loop {
             let mut tx = self.db().read().await?;
-            let command = commands::get(&mut tx, owner, id).await?;
+            // What was done without a command has none to wait for.
+            let Some(command) = commands::get(&mut tx, owner, id).await? else { return Ok(None) };
             drop(tx);
-            let told = command.and_then(|command| command.result.or(command.error.map(String::into_bytes)));
+            let told = command.result.or(command.error.map(String::into_bytes));
             if let Some(told) = told {
                 return Ok(serde_json::from_slice(&told).ok());
             }

@@ -70,7 +70,7 @@ impl App {
         name: &str,
     ) -> Result<(String, Option<String>), ApiError> {
         let message = format!("Before {name:?} goes on from here");
-        let why = match self.make_checkpoint(by, source.id, Some(message)).await {
+        let why = match self.make_checkpoint(by.aside(), source.id, Some(message)).await {
             Ok(checkpoint) => return Ok((checkpoint.made.commit_sha, None)),
             Err(error) if error.code() == Code::NoDaemon => error,
             Err(error) => return Err(error),

@@ -49,6 +49,9 @@ impl App {
         by: Caller,
         wanted: CreateContract,
     ) -> Result<ContractView, ApiError> {
+        if let Some(id) = by.has_done() {
+            return self.contract(by, id).await;
+        }
         let name = texts::name("name", &wanted.name)?;
         texts::long("description", &wanted.description)?;
         let repository = texts::repository(&wanted.repository)?;
@@ -69,9 +72,11 @@ impl App {
             status: ContractStatus::Active,
             created_at: now,
             updated_at: now,
+            version: 1,
         };
         let mut tx = self.db().begin().await?;
         contracts::insert(&mut tx, &contract).await?;
+        self.note(&mut tx, by, contract.id).await?;
         let data = json!({ "newPhase": contract.phase });
         note(&mut tx, self.clock(), &contract, EventKind::Phase, "phase_change", data);
         tx.commit().await?;

@@ -22,6 +22,10 @@ const INSTALL: &str = "install Claude Code (npm install -g @anthropic-ai/claude-
 impl App {
     /// Makes a task: its row, its conversation, its first message, its place in the timeline; then looks for a daemon.
     pub(crate) async fn create_task(&self, by: Caller, wanted: CreateTask) -> Result<TaskView, ApiError> {
+        if let Some(id) = by.has_done() {
+            self.place(by.owner).await?;
+            return self.task(by.owner, id).await;
+        }
         texts::said("plan", &wanted.plan)?;
         let name = match &wanted.name {
             Some(name) => texts::name("name", name)?,
@@ -138,6 +142,7 @@ impl App {
         let mut tx = self.db().begin().await?;
         tasks::insert(&mut tx, &task).await?;
         inbox::put(&mut tx, &first).await?;
+        self.note(&mut tx, by, id).await?;
         let change =
             TaskChange { clock: self.clock(), run_number: 0, phase: contract.map(|contract| contract.phase) };
         let data = json!({ "name": task.name, "role": task.role, "status": task.status });

@@ -8,8 +8,8 @@ use makima_wire::frame::{Hello, KnownRun};
 
 /// What comes of a hello.
 pub(crate) enum Hearing {
-    /// The daemon is taken; these of its runs are known.
-    Taken(Vec<KnownRun>),
+    /// The daemon is taken; these of its runs are known, and this is the number of its connection.
+    Taken { known: Vec<KnownRun>, connection: i64 },
     /// Its id is another owner's.
     AnothersDaemon,
 }
@@ -30,10 +30,10 @@ impl App {
             },
         )
         .await;
-        match taken {
+        let connection = match taken {
             Err(StoreError::ForeignDaemon) => return Ok(Hearing::AnothersDaemon),
             other => other?,
-        }
+        };
         commands::requeue_sent(&mut tx, by.owner, hello.daemon, self.clock().now()).await?;
 
         let mut known = Vec::new();
@@ -51,19 +51,21 @@ impl App {
         }
         tx.commit().await?;
         self.settle_runs(by.owner, hello.daemon, &hello.runs).await?;
-        Ok(Hearing::Taken(known))
+        Ok(Hearing::Taken { known, connection })
     }
 
-    /// Notes that a daemon is there, and what keeps it from working.
+    /// Notes that a daemon is there, and what keeps it from working. Whether this is its newest connection.
     pub(crate) async fn hear_heartbeat(
         &self,
         owner: OwnerId,
         daemon: DaemonId,
+        connection: i64,
         trouble: Option<&str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.db().begin().await?;
-        daemons::beat(&mut tx, owner, daemon, trouble).await?;
-        tx.commit().await
+        let is_newest = daemons::beat(&mut tx, owner, daemon, connection, trouble).await?;
+        tx.commit().await?;
+        Ok(is_newest)
     }
 
     /// All daemons of the owner, by name.

@@ -2,7 +2,7 @@
 
 use super::{App, Listed, lists, tasks::existing, texts};
 use crate::{caller::Caller, cursor::ListMark, error::ApiError};
-use makima_model::{CheckpointId, DaemonStatus, TaskId};
+use makima_model::{CheckpointId, CommandId, DaemonStatus, TaskId};
 use makima_store::{
     checkpoints::{self, Checkpoint},
     daemons, runs,
@@ -22,6 +22,9 @@ impl App {
         message: Option<String>,
     ) -> Result<Checkpoint, ApiError> {
         let until = Instant::now() + self.settings().patience;
+        if let Some(command) = by.has_done() {
+            return self.checkpoint_of(by, command, until).await;
+        }
         let mut tx = self.db().begin().await?;
         let task = existing(&mut tx, by.owner, id).await?;
         let message = match message {
@@ -55,13 +58,23 @@ impl App {
             last: last.map(|last| LastCheckpoint::from(&last.made)),
         };
         let command = self.queue(&mut tx, by.owner, run.daemon, Some(run.id), &command).await?;
+        self.note(&mut tx, by, command).await?;
         tx.commit().await?;
         self.failpoints().at("checkpoint.queued").await;
+        self.checkpoint_of(by, command, until).await
+    }
 
+    /// The checkpoint that a command is for, once it is made.
+    async fn checkpoint_of(
+        &self,
+        by: Caller,
+        command: CommandId,
+        until: Instant,
+    ) -> Result<Checkpoint, ApiError> {
         match self.finished(by.owner, command, until).await? {
-            Some(CommandOutcome::Done(CommandResult::Checkpoint(_))) => {
+            Some(CommandOutcome::Done(CommandResult::Checkpoint(checkpointed))) => {
                 let mut tx = self.db().read().await?;
-                checkpoints::by_id(&mut tx, by.owner, checkpoint)
+                checkpoints::by_id(&mut tx, by.owner, checkpointed.made.id)
                     .await?
                     .ok_or_else(|| ApiError::not_found("checkpoint"))
             }

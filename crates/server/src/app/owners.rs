@@ -64,8 +64,23 @@ impl App {
 
     /// Makes another key of `owner`: what it is, and the secret.
     pub async fn create_key(&self, owner: OwnerId, name: &str) -> Result<(ApiKey, String), ApiError> {
-        let name = super::texts::name("name", name)?;
         let mut tx = self.db().begin().await?;
+        let made = self.make_key(&mut tx, owner, name).await?;
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    /// The same, when the owner asks for it.
+    pub(crate) async fn create_key_for(&self, by: Caller, name: &str) -> Result<(ApiKey, String), ApiError> {
+        let mut tx = self.db().begin().await?;
+        let made = self.make_key(&mut tx, by.owner, name).await?;
+        self.note(&mut tx, by, made.0.id).await?;
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    async fn make_key(&self, tx: &mut Tx, owner: OwnerId, name: &str) -> Result<(ApiKey, String), ApiError> {
+        let name = super::texts::name("name", name)?;
         let principal = PrincipalId::from(owner.uuid());
         let new = NewKey {
             id: self.clock().new_id(),
@@ -77,8 +92,7 @@ impl App {
             created_at: self.clock().now(),
             expires_at: None,
         };
-        let secret = make(&mut tx, &new).await?;
-        tx.commit().await?;
+        let secret = make(tx, &new).await?;
         let NewKey { id, created_at, .. } = new;
         Ok((ApiKey { id, principal, owner, name, created_at, revoked_at: None }, secret))
     }
@@ -93,10 +107,15 @@ impl App {
     pub(crate) async fn revoke_key(&self, by: Caller, id: KeyId) -> Result<ApiKey, ApiError> {
         let mut tx = self.db().begin().await?;
         let key = keys::get(&mut tx, by.owner, id).await?.ok_or_else(|| ApiError::not_found("key"))?;
-        let at = self.clock().now();
-        if !keys::revoke(&mut tx, by.owner, id, at).await? {
+        if by.has_done::<KeyId>().is_some() {
             return Ok(key);
         }
+        let at = self.clock().now();
+        if !keys::revoke(&mut tx, by.owner, id, at).await? {
+            // As it is now: it may have been revoked in this very moment.
+            return keys::get(&mut tx, by.owner, id).await?.ok_or_else(|| ApiError::not_found("key"));
+        }
+        self.note(&mut tx, by, id).await?;
         tx.commit().await?;
         Ok(ApiKey { revoked_at: Some(at), ..key })
     }
@@ -145,7 +164,7 @@ impl App {
         let secret = make(&mut tx, &session).await?;
         tx.commit().await?;
         let via = Via::Session(session.id);
-        Ok((Caller { principal: session.principal, owner: session.owner, via }, secret))
+        Ok((Caller { principal: session.principal, owner: session.owner, via, attempt: None }, secret))
     }
 
     /// Ends the caller's session. An API key is not a session, and stays.
@@ -207,7 +226,7 @@ impl App {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Caller { principal: found.principal, owner: found.owner, via }))
+        Ok(Some(Caller { principal: found.principal, owner: found.owner, via, attempt: None }))
     }
 }
 

@@ -10,6 +10,7 @@ use makima_store::{
     StoreError, Tx, checkpoints, daemons, inbox,
     runs::{self, Run},
     tasks::{self, Copied, Task},
+    users,
 };
 use makima_wire::{
     Code,
@@ -27,11 +28,12 @@ impl App {
     /// Gives each waiting task of `owner` to a daemon that can run it, or notes why none can.
     pub(crate) async fn place(&self, owner: OwnerId) -> Result<(), StoreError> {
         let mut tx = self.db().begin().await?;
-        let waiting = tasks::placeable(&mut tx, owner).await?;
-        if waiting.is_empty() {
+        if tasks::placeable(&mut tx, owner).await?.is_empty() {
             return Ok(());
         }
-        for mut task in waiting {
+        // One after the other, on all replicas: places are counted before they are taken.
+        users::hold(&mut tx, owner).await?;
+        for mut task in tasks::placeable(&mut tx, owner).await? {
             // Read anew each time: the one before may have taken a place.
             let daemons = daemons::list(&mut tx, owner).await?;
             let need = Need {

@@ -1,6 +1,9 @@
 //! Giving a task that has not started to another daemon.
 
-use super::{App, TaskView, tasks::existing};
+use super::{
+    App, TaskView,
+    tasks::{existing, locked},
+};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{DaemonId, DaemonStatus, TaskId, TaskStatus};
 use makima_store::{daemons, tasks};
@@ -14,6 +17,10 @@ impl App {
         id: TaskId,
         target: Option<DaemonId>,
     ) -> Result<TaskView, ApiError> {
+        if by.has_done::<TaskId>().is_some() {
+            self.place(by.owner).await?;
+            return self.task(by.owner, id).await;
+        }
         let mut tx = self.db().read().await?;
         let task = existing(&mut tx, by.owner, id).await?;
         if let Some(target) = target {
@@ -33,8 +40,9 @@ impl App {
             self.check_repository(by.owner, target, &task.repository, task.base_branch.as_deref()).await?;
 
         let mut tx = self.db().begin().await?;
-        unstarted(&existing(&mut tx, by.owner, id).await?)?;
+        unstarted(&locked(&mut tx, by.owner, id).await?)?;
         tasks::set_target(&mut tx, by.owner, id, target, &out_of_reach, self.clock().now()).await?;
+        self.note(&mut tx, by, id).await?;
         tx.commit().await?;
         self.place(by.owner).await?;
         self.task(by.owner, id).await

@@ -2,7 +2,7 @@
 
 use super::{
     App, TaskChange, TaskView,
-    tasks::{existing, phase_of},
+    tasks::{locked, phase_of},
     texts,
 };
 use crate::{caller::Caller, error::ApiError};
@@ -25,8 +25,12 @@ impl App {
         content: String,
     ) -> Result<(MessageId, TaskView), ApiError> {
         texts::said("content", &content)?;
+        if let Some(message) = by.has_done() {
+            self.place(by.owner).await?;
+            return Ok((message, self.task(by.owner, id).await?));
+        }
         let mut tx = self.db().begin().await?;
-        let mut task = existing(&mut tx, by.owner, id).await?;
+        let mut task = locked(&mut tx, by.owner, id).await?;
         let message = InboxMessage {
             id: self.clock().new_id(),
             owner: by.owner,
@@ -37,6 +41,7 @@ impl App {
             delivered: None,
         };
         inbox::put(&mut tx, &message).await?;
+        self.note(&mut tx, by, message.id).await?;
         if task.cancelling {
             return Err(ApiError::new(
                 Code::Conflict,

@@ -14,11 +14,13 @@ pub(crate) const SILENT: &str =
 
 /// How often silence is looked for.
 const LOOK: Duration = Duration::from_secs(2);
+/// How often requests are looked for that are older than they are kept.
+const FORGET: Duration = Duration::from_secs(60);
 
 impl App {
     /// Marks daemons offline whose heart no longer beats, and interrupts their runs, for as long as the server lives.
     pub(crate) async fn watch_silence(self) {
-        let started = Instant::now();
+        let (started, mut forgot) = (Instant::now(), Instant::now());
         let app = self.downgrade();
         let settings = self.settings();
         drop(self);
@@ -26,6 +28,15 @@ impl App {
             tokio::time::sleep(LOOK.min(settings.silence / 2)).await;
             let Some(app) = app.upgrade() else { return };
             app.limits().forget();
+            if forgot.elapsed() >= FORGET {
+                forgot = Instant::now();
+                if let Err(error) = app.forget_requests().await {
+                    tracing::warn!(
+                        "old requests could not be forgotten: {}",
+                        crate::error::chain(Some(&error))
+                    );
+                }
+            }
             if started.elapsed() < settings.grace || app.was_hindered_within(settings.grace) {
                 continue;
             }

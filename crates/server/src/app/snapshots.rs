@@ -30,6 +30,11 @@ impl App {
         metadata: Option<Map<String, Value>>,
     ) -> Result<Snapshot, ApiError> {
         let metadata = metadata.map(described).transpose()?;
+        if let Some(id) = by.has_done() {
+            let mut tx = self.db().read().await?;
+            let taken = snapshots::get(&mut tx, by.owner, id).await?;
+            return taken.ok_or_else(|| ApiError::not_found("snapshot"));
+        }
         let mut tx = self.db().begin().await?;
         let task = existing(&mut tx, by.owner, id).await?;
         let snapshot = Snapshot {
@@ -43,6 +48,7 @@ impl App {
             created_at: self.clock().now(),
         };
         snapshots::insert(&mut tx, &snapshot).await?;
+        self.note(&mut tx, by, snapshot.id).await?;
         tx.commit().await?;
         // As it is kept: PostgreSQL has no NUL in text.
         let mut tx = self.db().read().await?;

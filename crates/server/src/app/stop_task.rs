@@ -2,7 +2,7 @@
 
 use super::{
     App, TaskChange, TaskView,
-    tasks::{existing, phase_of},
+    tasks::{locked, phase_of},
 };
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{StopReason, TaskId, TaskStatus};
@@ -15,8 +15,12 @@ impl App {
     /// interrupted at once.
     pub(crate) async fn stop_task(&self, by: Caller, id: TaskId) -> Result<TaskView, ApiError> {
         let until = Instant::now() + self.settings().patience;
+        if let Some(command) = by.has_done() {
+            self.finished(by.owner, command, until).await?;
+            return self.task(by.owner, id).await;
+        }
         let mut tx = self.db().begin().await?;
-        let mut task = existing(&mut tx, by.owner, id).await?;
+        let mut task = locked(&mut tx, by.owner, id).await?;
         let Some(run) = runs::live_of_task(&mut tx, by.owner, id).await? else {
             if task.status != TaskStatus::Pending {
                 return Err(ApiError::new(
@@ -28,11 +32,13 @@ impl App {
             let change = TaskChange { clock: self.clock(), run_number: task.run_number, phase };
             let reason = Some("stopped by its owner before it started".to_owned());
             change.become_status(&mut tx, &mut task, TaskStatus::Interrupted, reason).await?;
+            self.note(&mut tx, by, id).await?;
             tx.commit().await?;
             return self.task(by.owner, id).await;
         };
         let command = Command::Stop { run: run.id, reason: StopReason::Owner };
         let command = self.queue(&mut tx, by.owner, run.daemon, Some(run.id), &command).await?;
+        self.note(&mut tx, by, command).await?;
         tx.commit().await?;
         // The command is finished when the run has ended, and what the run said comes before it.
         self.finished(by.owner, command, until).await?;

@@ -90,6 +90,11 @@ pub(super) async fn existing(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<
     tasks::get(tx, owner, id).await?.ok_or_else(|| ApiError::not_found("task"))
 }
 
+/// The task, which nobody else changes until the end of the transaction, or 404.
+pub(super) async fn locked(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Task, ApiError> {
+    tasks::lock(tx, owner, id).await?.ok_or_else(|| ApiError::not_found("task"))
+}
+
 async fn view(tx: &mut Tx, task: Task) -> Result<TaskView, StoreError> {
     // Only a waiting task has a question, and most lists have none.
     let question = match task.status {

@@ -6,8 +6,14 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod phase;
 
-use crate::app::ContractView;
+use crate::{app::ContractView, precondition::etag};
+use axum::{Json, http::header, response::IntoResponse};
 use makima_wire as wire;
+
+/// A contract with its tag.
+fn tagged(view: ContractView) -> impl IntoResponse {
+    ([(header::ETAG, etag(view.contract.version))], Json(shown(view)))
+}
 
 fn shown(view: ContractView) -> wire::Contract {
     let ContractView { contract, totals } = view;

@@ -1,21 +1,61 @@
 //! What the description of the API says beyond what the routes' and bodies' own derives can.
 
+use crate::once::{LONGEST_KEY, takes_key};
+use axum::http::Method;
 use utoipa::openapi::{
     OpenApi, RefOr, Required,
-    path::{Operation, PathItem},
-    schema::{AdditionalProperties, Components, Schema, SchemaType, Type},
+    path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
+    schema::{AdditionalProperties, Components, ObjectBuilder, Schema, SchemaType, Type},
 };
 
 /// The description, with what is true of every route.
 pub(super) fn completed(mut api: OpenApi) -> OpenApi {
     let OpenApi { paths, components: Some(components), .. } = &mut api else { return api };
-    paths.paths.values_mut().flat_map(operations).for_each(|operation| tell_of_empty(operation, components));
+    for (path, item) in &mut paths.paths {
+        for (method, operation) in operations(item) {
+            tell_of_empty(operation, components);
+            // What isn't sent is absent too.
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(Parameter { schema: Some(schema), .. }) = parameter {
+                    never_null(schema);
+                }
+            }
+            if takes_key(&method, path) {
+                operation.parameters.get_or_insert_default().push(RefOr::T(key()));
+            }
+        }
+    }
     components.schemas.values_mut().for_each(tell_of_absent);
     api
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let operations = [
+        (Method::GET, &mut item.get),
+        (Method::POST, &mut item.post),
+        (Method::PUT, &mut item.put),
+        (Method::PATCH, &mut item.patch),
+        (Method::DELETE, &mut item.delete),
+    ];
+    operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// The header that makes a request safe to send again.
+fn key() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(LONGEST_KEY))
+        .pattern(Some("^[!-~]+$"));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "What the request is called, so that it is carried out once however often it is sent",
+        ))
+        .schema(Some(key))
+        .build()
 }
 
 /// An empty body is the empty object, so a body whose fields may all be absent may be absent itself.

@@ -20,6 +20,7 @@ use makima_wire::{
         StartRun, ToDaemon,
     },
 };
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use tempfile::TempDir;
 
@@ -40,6 +41,7 @@ pub(crate) struct Lab {
     pub(crate) clock: Clock,
     /// Of the server that stands.
     pub(crate) failpoints: Failpoints,
+    pub(crate) engine: Engine,
     settings: Settings,
     folder: TempDir,
     url: String,
@@ -70,14 +72,25 @@ impl Lab {
         let user = server.app().create_user("ada").await.unwrap();
         let (key, owner) = (user.api_key, user.id);
         let client = Client::new(&format!("http://{}", server.address()), Some(key.clone())).unwrap();
-        Self { server, client, key, owner, clock, failpoints, settings, folder, url, _database: database }
+        Self {
+            server,
+            client,
+            key,
+            owner,
+            clock,
+            failpoints,
+            engine,
+            settings,
+            folder,
+            url,
+            _database: database,
+        }
     }
 
     /// Another server on the same database, and a client of it.
     pub(crate) async fn replica(&self) -> (Server, Client) {
         let blobs = self.folder.path().join("blobs");
-        let server =
-            serve(&self.url, blobs, self.clock.clone(), Settings::default(), Failpoints::default()).await;
+        let server = serve(&self.url, blobs, self.clock.clone(), self.settings, Failpoints::default()).await;
         let client = Client::new(&format!("http://{}", server.address()), Some(self.key.clone())).unwrap();
         (server, client)
     }
@@ -106,11 +119,49 @@ impl Lab {
         Db::open(&self.url).await.unwrap()
     }
 
+    /// Whether everything that is kept agrees with everything else: the last word of a test that breaks something.
+    pub(crate) async fn verify(&self) {
+        let db = Db::open_to_read(&self.url).await.unwrap();
+        let mut report = makima_store::verify::verify(&db, &mut |_| {}).await.unwrap();
+        let blobs = self.folder.path().join("blobs");
+        report.merge(makima_server::verify::blobs(&db, &blobs, &mut |_| {}).await.unwrap());
+        assert_eq!(report.findings, []);
+    }
+
     /// A transaction of another process in whose way everybody is who appends to this branch.
     pub(crate) async fn hold(&self, branch: BranchId) -> Tx {
         let mut tx = self.database().await.begin().await.unwrap();
         conversations::append(&mut tx, self.owner, branch, 1, Vec::new()).await.unwrap();
         tx
+    }
+
+    /// Runs a statement on the database beside everybody, as if something had happened that can't be brought about in time.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        match self.engine {
+            Engine::Sqlite => {
+                let mut database = SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::query("PRAGMA busy_timeout = 15000").execute(&mut database).await.unwrap();
+                sqlx::query(sql).execute(&mut database).await.unwrap();
+            }
+            Engine::Postgres => {
+                let mut database = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::query(sql).execute(&mut database).await.unwrap();
+            }
+        }
+    }
+
+    /// What a statement counts, whatever the server thinks of it.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        match self.engine {
+            Engine::Sqlite => {
+                let mut database = SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut database).await.unwrap()
+            }
+            Engine::Postgres => {
+                let mut database = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut database).await.unwrap()
+            }
+        }
     }
 
     pub(crate) fn database_url(&self) -> &str {
@@ -242,6 +293,14 @@ impl LabDaemon {
 
     pub(crate) async fn send(&mut self, frame: FromDaemon) {
         self.sender.send(&frame).await.unwrap();
+    }
+
+    /// The same, on a connection that the server may have ended.
+    pub(crate) async fn try_send(
+        &mut self,
+        frame: FromDaemon,
+    ) -> Result<(), makima_client::daemon::LinkError> {
+        self.sender.send(&frame).await
     }
 
     /// The next look for a repository, for the test to answer.

@@ -12,11 +12,14 @@ mod conversations;
 mod crashes;
 mod disks;
 mod feed;
+mod idempotency;
+mod preconditions;
 mod refusals;
 mod replicas;
 mod runs;
 mod snapshots;
 mod tasks;
+mod together;
 
 /// One test a scenario and engine.
 macro_rules! on_both {

@@ -4,7 +4,7 @@ use crate::lab::*;
 use makima_model::{MessageRole, StopReason, TaskStatus};
 use makima_wire::{
     CreateTask,
-    frame::{Command, CommandOutcome, CommandResult, ToDaemon},
+    frame::{Command, CommandOutcome, CommandResult, FromDaemon, ToDaemon},
 };
 use sqlx::{Connection, PgConnection};
 
@@ -35,6 +35,7 @@ async fn a_daemon_of_one_server_works_for_the_clients_of_another() {
     daemon.tell(start.run, 5, vec![ended(makima_model::RunOutcome::Interrupted)]).await;
     daemon.finish(command, CommandOutcome::Done(CommandResult::Done)).await;
     assert_eq!(stopping.await.unwrap().unwrap().status, TaskStatus::Interrupted);
+    lab.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,4 +70,53 @@ async fn entries_that_two_servers_take_at_once_are_taken_once() {
     let conversation = lab.client.conversation(task.id).await.unwrap();
     let texts: Vec<&str> = conversation.messages.iter().map(|message| message.content.as_str()).collect();
     assert_eq!(texts, ["a", "b", "c"]);
+    lab.verify().await;
+}
+
+/// Fault: a daemon's connection to one server is half-open, and it has connected anew to another server
+/// Moment: while commands are queued
+/// Outcome: each command goes to the newest connection; the old one is given none and is ended
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_go_to_a_daemons_newest_connection_whichever_server_has_it() {
+    let lab = Lab::new(Engine::Postgres).await;
+    let (server, client) = lab.replica().await;
+    for round in 0..4 {
+        // The first connection is to one server in one round and to the other in the next.
+        let (first, second) = if round % 2 == 0 { (&lab.server, &server) } else { (&server, &lab.server) };
+        let id = lab.clock.new_id();
+        let mut old = LabDaemon::connect_to(first, &lab, id, &[]).await;
+        let mut new = LabDaemon::connect_to(second, &lab, id, &[]).await;
+        let wanted = CreateTask {
+            plan: "one".into(),
+            repository: Some("/srv/project".into()),
+            target_daemon_id: Some(id),
+            ..CreateTask::default()
+        };
+        let task = new.beside(client.create_task(&wanted)).await.unwrap();
+        assert_eq!(new.start().await.task, task.id);
+        // Whoever looks for commands and is not the newest is ended; a sign of life makes no difference to that.
+        let _ = old.try_send(FromDaemon::Heartbeat { trouble: None }).await;
+        assert_eq!(old.frame().await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_that_give_out_tasks_at_once_give_no_daemon_too_many() {
+    let lab = Lab::new(Engine::Postgres).await;
+    let (_server, other) = lab.replica().await;
+    let mut daemon = lab.daemon().await;
+    let wanted =
+        CreateTask { plan: "one".into(), repository: Some("/srv/project".into()), ..CreateTask::default() };
+    let made = (0..8).map(|at| {
+        let (client, wanted) = (if at % 2 == 0 { &lab.client } else { &other }, wanted.clone());
+        async move { client.create_task(&wanted).await.unwrap() }
+    });
+    let made = daemon.beside(futures::future::join_all(made)).await;
+    let mut statuses = Vec::new();
+    for task in made {
+        statuses.push(lab.client.task(task.id).await.unwrap().status);
+    }
+    let started = statuses.iter().filter(|status| **status == TaskStatus::Starting).count();
+    // It runs one at a time.
+    assert_eq!(started, 1, "{statuses:?}");
 }

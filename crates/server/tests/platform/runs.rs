@@ -316,6 +316,7 @@ on_both! {
         assert_eq!(lab.client.task(task.id).await.unwrap().status, TaskStatus::Running);
         daemon.tell(start.run, 4, vec![said(&lab.clock, MessageRole::Assistant, "still here")]).await;
         assert_eq!(lab.client.conversation(task.id).await.unwrap().messages.len(), 1);
+        lab.verify().await;
     }
 
     async fn a_run_of_which_its_daemon_knows_nothing_is_over(engine) {
@@ -327,6 +328,7 @@ on_both! {
         LabDaemon::connect(&lab, daemon.id, &[]).await;
         let lost = lab.until(&task, |task| task.status == TaskStatus::Interrupted).await;
         assert_eq!(lost.status_reason.as_deref(), Some("its daemon no longer knows of it"));
+        lab.verify().await;
     }
 
     async fn a_start_that_was_not_acknowledged_is_sent_again(engine) {
@@ -340,6 +342,7 @@ on_both! {
         assert_ne!(again.tool_key, first.tool_key);
         assert_eq!(StartRun { tool_key: None, ..again }, StartRun { tool_key: None, ..*first });
         assert_eq!(lab.client.task(task.id).await.unwrap().status, TaskStatus::Starting);
+        lab.verify().await;
     }
 
     async fn late_words_of_a_replaced_run_go_to_a_side_branch(engine) {
@@ -371,6 +374,7 @@ on_both! {
         assert!(output.events.iter().any(|event| event.event_data["message"]["content"] == "late"));
         let known = LabDaemon::connect(&lab, daemon.id, &[first.run, second.run]).await.known;
         assert_eq!(known.iter().map(|run| run.replaced).collect::<Vec<_>>(), [true, false]);
+        lab.verify().await;
     }
 
     async fn a_second_connection_of_a_daemon_ends_the_first(engine) {

@@ -4,7 +4,7 @@ use super::sql::Sql;
 use crate::{
     Key, Noun, Page, Seek, StoreError, Tx,
     codec::{pack, unpacked},
-    columns::{At, Cells, Entity, all, wrong},
+    columns::{At, Cells, Entity, all, one, wrong},
     counters::count,
     db::{affected, on},
     error::Act,
@@ -78,6 +78,21 @@ pub async fn say(tx: &mut Tx, chat: Chat, message: &ChatMessage) -> Result<(), S
     .act(act)?;
     tx.outbox.count(message.owner, message.conversation.uuid(), Noun::ChatMessage, "", "", 1);
     Ok(())
+}
+
+/// What was said under this id, in any of the chat's conversations.
+pub async fn message(
+    tx: &mut Tx,
+    owner: OwnerId,
+    chat: Chat,
+    id: MessageId,
+) -> Result<Option<ChatMessage>, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(Sql::of(chat).message)
+        .bind(id.uuid())
+        .bind(owner.uuid())
+        .fetch_optional(c)
+        .await);
+    Ok(one(row.act("read what was said in a chat")?))
 }
 
 /// What was said in a conversation of the chat.

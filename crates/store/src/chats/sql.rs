@@ -12,6 +12,8 @@ pub(super) struct Sql {
     pub(super) deactivate: &'static str,
     pub(super) activate: &'static str,
     pub(super) rename: &'static str,
+    pub(super) conversation: &'static str,
+    pub(super) message: &'static str,
     pub(super) say: &'static str,
     pub(super) touch: &'static str,
     pub(super) conversations: Listed,
@@ -69,6 +71,14 @@ macro_rules! sql {
                 $scope,
                 " = $2 AND id = $3 RETURNING *"
             ),
+            conversation: concat!(
+                "SELECT * FROM ",
+                $conversations,
+                " WHERE owner_id = $1 AND ",
+                $scope,
+                " = $2 AND id = $3"
+            ),
+            message: concat!("SELECT * FROM ", $messages, " WHERE id = $1 AND owner_id = $2"),
             say: concat!(
                 "INSERT INTO ",
                 $messages,
@@ -101,9 +111,21 @@ impl Sql {
         }
     }
 
-    fn all(&self) -> [&'static str; 12] {
-        let Self { lock, begin, active, deactivate, activate, rename, say, touch, conversations, messages } =
-            self;
+    fn all(&self) -> [&'static str; 14] {
+        let Self {
+            lock,
+            begin,
+            active,
+            deactivate,
+            activate,
+            rename,
+            conversation,
+            message,
+            say,
+            touch,
+            conversations,
+            messages,
+        } = self;
         let (conversations, messages) =
             ([conversations.newest, conversations.oldest], [messages.newest, messages.oldest]);
         [
@@ -113,6 +135,8 @@ impl Sql {
             deactivate,
             activate,
             rename,
+            conversation,
+            message,
             say,
             touch,
             conversations[0],

@@ -17,7 +17,7 @@ use makima_model::{
 use std::collections::VecDeque;
 
 /// A record, and its place on its branch.
-struct Stored {
+pub(crate) struct Stored {
     seq: i64,
     ordinal: i64,
     lines: Vec<NativeLine>,

@@ -24,6 +24,8 @@ statements! {
     SET_TARGET = "UPDATE tasks SET target_daemon_id = $3, out_of_reach = $4, updated_at = $5 \
         WHERE id = $1 AND owner_id = $2";
     SET_OUT_OF_REACH = "UPDATE tasks SET out_of_reach = $3 WHERE id = $1 AND owner_id = $2";
+    // Change nothing: who has the row's lock changes it by what it reads.
+    LOCK = "UPDATE tasks SET updated_at = updated_at WHERE id = $1 AND owner_id = $2";
     PLACEABLE = tasks!("owner_id = $1 AND status = 'pending' AND wanted ORDER BY created_at, id");
     OWNERS = "SELECT DISTINCT owner_id FROM tasks WHERE status = 'pending' AND wanted ORDER BY owner_id";
     PLACED = "UPDATE tasks SET daemon_id = $3, run_number = $4, agent = $5, updated_at = $6, completed_at = NULL \
@@ -161,6 +163,13 @@ pub async fn set_out_of_reach(
         .map(affected))
     .act(act)?;
     Ok(())
+}
+
+/// The task with this id, whose status, runs and messages nobody else who locks it changes until the end of this transaction.
+pub async fn lock(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Option<Task>, StoreError> {
+    on!(tx, |c| sqlx::query(LOCK).bind(id.uuid()).bind(owner.uuid()).execute(c).await.map(affected))
+        .act("lock a task")?;
+    super::get(tx, owner, id).await
 }
 
 /// The owner's tasks that wait for a daemon, oldest first.

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use makima_model::{EventKind, OwnerId, RunOutcome, TaskEventKind, TaskStatus};
 use makima_store::{
     Checkpoint, Db, Engine, FeedItem, FeedScope, NewCommand, NewHistory, NewTaskEvent, Noun, StoreError,
-    Task, Wake, checkpoints, commands, conversations, counters, events, runs, tasks,
+    Task, Wake, checkpoints, commands, conversations, counters, events, runs, tasks, users,
 };
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -225,6 +225,30 @@ on_both_engines! {
         let rest = claim(0).await;
         let all: BTreeSet<_> = claimed.iter().chain(&rest).copied().collect();
         assert_eq!((all.len(), &all), (claimed.len() + rest.len(), &queued));
+    }
+
+    async fn an_owner_is_held_by_one_at_a_time(lab: Lab) {
+        let owner = lab.owner().await;
+        let counted = std::sync::Mutex::new((0, 0));
+        let count = |_| async {
+            for _ in 0..5 {
+                let mut tx = lab.begin().await;
+                users::hold(&mut tx, owner).await.unwrap();
+                {
+                    let mut counted = counted.lock().unwrap();
+                    counted.0 += 1;
+                    assert_eq!(counted.0, 1);
+                }
+                tokio::task::yield_now().await;
+                {
+                    let mut counted = counted.lock().unwrap();
+                    *counted = (counted.0 - 1, counted.1 + 1);
+                }
+                tx.commit().await.unwrap();
+            }
+        };
+        join_all((0..4).map(count)).await;
+        assert_eq!(*counted.lock().unwrap(), (0, 20));
     }
 
     async fn checkpoints_that_are_made_at_once_have_their_own_numbers(lab: Lab) {

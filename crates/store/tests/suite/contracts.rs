@@ -124,6 +124,7 @@ on_both_engines! {
         let mut tx = lab.begin().await;
         contracts::change(&mut tx, &before, &after).await.unwrap();
         tx.commit().await.unwrap();
+        after.version = before.version + 1;
         let mut tx = lab.read().await;
         assert_eq!(contracts::get(&mut tx, owner, before.id).await.unwrap().as_ref(), Some(&after));
         for (words, total) in [(&[][..], 2), (&[ContractStatus::Active], 1), (&[ContractStatus::Completed], 1)] {

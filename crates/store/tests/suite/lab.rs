@@ -131,6 +131,7 @@ impl Lab {
             status: ContractStatus::Active,
             created_at: self.now(),
             updated_at: self.now(),
+            version: 1,
         }
     }
 

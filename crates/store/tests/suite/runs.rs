@@ -192,15 +192,15 @@ on_both_engines! {
         assert_eq!(silent().await, []);
         an_hour_passes(&lab).await;
         let mut tx = lab.begin().await;
-        assert!(daemons::beat(&mut tx, owner, beating, None).await.unwrap());
-        assert!(!daemons::beat(&mut tx, owner, gone, None).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, beating, 1, None).await.unwrap());
+        assert!(!daemons::beat(&mut tx, owner, gone, 1, None).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(silent().await, [(other, gone)]);
 
         let mut tx = lab.begin().await;
         daemons::set_offline(&mut tx, other, gone).await.unwrap();
         daemons::set_offline(&mut tx, owner, beating).await.unwrap();
-        assert!(daemons::beat(&mut tx, owner, beating, None).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, beating, 1, None).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(silent().await, []);
         assert_eq!(get(&lab, owner, beating).await.status, DaemonStatus::Online);
@@ -211,7 +211,7 @@ on_both_engines! {
         let id = lab.daemon(owner).await;
         let beat = async |trouble: Option<&str>| {
             let mut tx = lab.begin().await;
-            assert!(daemons::beat(&mut tx, owner, id, trouble).await.unwrap());
+            assert!(daemons::beat(&mut tx, owner, id, 1, trouble).await.unwrap());
             tx.commit().await.unwrap();
             get(&lab, owner, id).await.trouble
         };
@@ -222,6 +222,19 @@ on_both_engines! {
         daemons::upsert(&mut tx, owner, hello(id)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(get(&lab, owner, id).await.trouble, None);
+    }
+
+    async fn the_newest_connection_of_a_daemon_is_the_one_that_counts(lab: Lab) {
+        let (owner, other) = (lab.owner().await, lab.owner().await);
+        let id = lab.daemon(owner).await;
+        let mut tx = lab.begin().await;
+        assert!(daemons::hold(&mut tx, owner, id, 1).await.unwrap());
+        assert_eq!(daemons::upsert(&mut tx, owner, hello(id)).await.unwrap(), 2);
+        assert!(!daemons::hold(&mut tx, owner, id, 1).await.unwrap());
+        assert!(!daemons::beat(&mut tx, owner, id, 1, None).await.unwrap());
+        assert!(!daemons::hold(&mut tx, other, id, 2).await.unwrap());
+        assert!(daemons::hold(&mut tx, owner, id, 2).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, id, 2, None).await.unwrap());
     }
 
     async fn commands_are_claimed_once_oldest_first(lab: Lab) {

@@ -10,6 +10,7 @@ import { Meta } from '~/ui/Meta'
 import { Segments } from '~/ui/Segments'
 import { Trouble } from '~/ui/Trouble'
 import { useSetPhase, useSetStatus } from './actions'
+import { EditContract } from './EditContract'
 import { PHASES } from './PhaseBar'
 
 const STEPS: Record<ContractStatus, { to: ContractStatus; label: string }[]> = {
@@ -30,6 +31,7 @@ const PHASE_OPTIONS = PHASES.map(phase => ({ value: phase, label: phase }))
 export function ContractHeader({ contract }: { contract: Contract }) {
   const phase = useSetPhase(contract.id)
   const status = useSetStatus(contract.id)
+  const [editing, setEditing] = useState(false)
   const failed = phase.error ?? status.error
   const problem = failed && Problem.from(failed)
   return (
@@ -38,6 +40,7 @@ export function ContractHeader({ contract }: { contract: Contract }) {
         <h1 className="min-w-0 truncate font-semibold text-20 -tracking-[.005em]">{contract.name}</h1>
         {contract.status !== 'active' && <span className="font-semibold text-ink-2">{contract.status}</span>}
         <span className="flex-1" />
+        <Button onClick={() => setEditing(true)}>Edit</Button>
         {STEPS[contract.status].map(({ to, label }) => (
           <Button
             key={to}
@@ -68,6 +71,7 @@ export function ContractHeader({ contract }: { contract: Contract }) {
         </span>
       </Meta>
       <Goal text={contract.description} />
+      {editing && <EditContract id={contract.id} onClose={() => setEditing(false)} />}
       <div className="mt-2 flex flex-wrap items-center gap-2">
         <span id="phase" className="text-ink-2">
           Phase

@@ -24,6 +24,17 @@ export function useSetPhase(id: string) {
   })
 }
 
+/** Changes what a contract is, if it still is what its tag says. */
+export function useChangeContract(id: string) {
+  return useMutation({
+    mutationFn: ({ body, tag }: { body: Schemas['ChangeContract']; tag: string }) =>
+      answer<Contract>(
+        api.PATCH('/api/v1/contracts/{id}', { params: { path: { id }, header: { 'If-Match': tag } }, body }),
+      ),
+    onSuccess: useTook(),
+  })
+}
+
 export function useSetStatus(id: string) {
   return useMutation({
     mutationFn: (status: ContractStatus) =>

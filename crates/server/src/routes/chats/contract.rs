@@ -6,6 +6,7 @@ use crate::{
     caller::Caller,
     error::ApiError,
     extract::{Body, Path, Query},
+    precondition::Expected,
 };
 use axum::{Json, extract::State, http::StatusCode};
 use makima_model::{Chat, ChatConversationId, ContractId};
@@ -79,9 +80,11 @@ pub(crate) async fn rename_contract_chat_conversation(
     caller: Caller,
     State(app): State<App>,
     Path((id, cid)): Path<(ContractId, ChatConversationId)>,
+    expected: Expected,
     Body(wanted): Body<RenameChatConversation>,
 ) -> Result<Json<ChatConversation>, ApiError> {
-    let renamed = app.rename_chat_conversation(caller, Chat::Contract(id), cid, &wanted.name).await?;
+    let renamed =
+        app.rename_chat_conversation(caller, Chat::Contract(id), cid, &expected, &wanted.name).await?;
     Ok(Json(conversation(Chat::Contract(id), renamed)))
 }
 

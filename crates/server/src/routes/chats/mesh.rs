@@ -6,6 +6,7 @@ use crate::{
     caller::Caller,
     error::ApiError,
     extract::{Body, Path, Query},
+    precondition::Expected,
 };
 use axum::{Json, extract::State, http::StatusCode};
 use makima_model::{Chat, ChatConversationId};
@@ -70,9 +71,10 @@ pub(crate) async fn rename_mesh_chat_conversation(
     caller: Caller,
     State(app): State<App>,
     Path(cid): Path<ChatConversationId>,
+    expected: Expected,
     Body(wanted): Body<RenameChatConversation>,
 ) -> Result<Json<ChatConversation>, ApiError> {
-    let renamed = app.rename_chat_conversation(caller, Chat::Mesh, cid, &wanted.name).await?;
+    let renamed = app.rename_chat_conversation(caller, Chat::Mesh, cid, &expected, &wanted.name).await?;
     Ok(Json(conversation(Chat::Mesh, renamed)))
 }
 

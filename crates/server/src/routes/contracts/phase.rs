@@ -1,11 +1,11 @@
-use super::shown;
+use super::tagged;
 use crate::{
     App,
     caller::Caller,
     error::ApiError,
     extract::{Body, Path},
 };
-use axum::{Json, extract::State};
+use axum::{extract::State, response::IntoResponse};
 use makima_model::ContractId;
 use makima_wire::{Contract, SetPhase};
 
@@ -13,12 +13,12 @@ use makima_wire::{Contract, SetPhase};
 ///
 /// The timeline tells of it. The phase that it is in already: 409.
 #[utoipa::path(post, path = "/api/v1/contracts/{id}/phase", tag = "contracts", params(("id" = ContractId, Path)),
-    request_body = SetPhase, responses((status = 200, body = Contract), ApiError))]
+    request_body = SetPhase, responses((status = 200, body = Contract, headers(("ETag" = String, description = "The tag of the contract"))), ApiError))]
 pub(crate) async fn set_phase(
     caller: Caller,
     State(app): State<App>,
     Path(id): Path<ContractId>,
     Body(wanted): Body<SetPhase>,
-) -> Result<Json<Contract>, ApiError> {
-    Ok(Json(shown(app.set_phase(caller, id, wanted.phase).await?)))
+) -> Result<impl IntoResponse, ApiError> {
+    Ok(tagged(app.set_phase(caller, id, wanted.phase).await?))
 }

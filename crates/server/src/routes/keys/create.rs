@@ -11,6 +11,6 @@ pub(crate) async fn create_key(
     State(app): State<App>,
     Body(wanted): Body<CreateKey>,
 ) -> Result<(StatusCode, Json<CreatedKey>), ApiError> {
-    let (key, api_key) = app.create_key(caller.owner, &wanted.name).await?;
+    let (key, api_key) = app.create_key_for(caller, &wanted.name).await?;
     Ok((StatusCode::CREATED, Json(CreatedKey { key: shown(key), api_key })))
 }
