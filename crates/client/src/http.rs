@@ -4,19 +4,20 @@ use crate::{ClientError, again::Again};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt};
 use makima_model::{
-    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, Phase, SnapshotId, TaskId,
-    Timestamp,
+    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, OperationId, Phase, SnapshotId,
+    TaskId, Timestamp,
 };
 use makima_wire::{
     API, AnswerQuestion, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
     ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation,
     CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
-    CreatedKey, DaemonList, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts, ListTasks,
-    Me, ReassignTask, RenameChatConversation, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
-    Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList,
+    CreatedKey, DaemonList, Deletion, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts,
+    ListOperations, ListTasks, Me, Operation, OperationList, ReassignTask, RenameChatConversation,
+    RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList,
+    SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
 };
 use reqwest::{Method, RequestBuilder, Response};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -26,6 +27,7 @@ pub struct Client {
     http: reqwest::Client,
     url: String,
     key: Option<String>,
+    program: Option<String>,
     clock: Clock,
 }
 
@@ -37,7 +39,18 @@ impl Client {
             .connect_timeout(Duration::from_secs(10))
             .build()
             .map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
-        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), key, clock: Clock::system() })
+        Ok(Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+            key,
+            program: None,
+            clock: Clock::system(),
+        })
+    }
+
+    /// The same, saying to the server which program asks.
+    pub fn called(self, program: &str) -> Self {
+        Self { program: Some(program.to_owned()), ..self }
     }
 
     /// The server's address, without a slash at its end.
@@ -166,8 +179,47 @@ impl Client {
         &self,
         id: TaskId,
         body: &CreateCheckpoint,
-    ) -> Result<Checkpoint, ClientError> {
+    ) -> Result<Making<Checkpoint>, ClientError> {
         self.send(Method::POST, &format!("/mesh/tasks/{id}/checkpoints"), Some(body)).await
+    }
+
+    /// Has a task's conversation go on from a snapshot.
+    pub async fn restore_snapshot(
+        &self,
+        task: TaskId,
+        id: SnapshotId,
+        how: RestoreSnapshot,
+    ) -> Result<Operation, ClientError> {
+        self.send(Method::POST, &format!("/mesh/tasks/{task}/snapshots/{id}/restore"), Some(&how)).await
+    }
+
+    /// Puts a task into the trash, or erases it.
+    pub async fn delete_task(&self, id: TaskId, how: Deletion) -> Result<Operation, ClientError> {
+        self.once(self.request(Method::DELETE, &format!("/mesh/tasks/{id}")).query(&how)).await
+    }
+
+    /// Puts a contract and its tasks into the trash, or erases them.
+    pub async fn delete_contract(&self, id: ContractId, how: Deletion) -> Result<Operation, ClientError> {
+        self.once(self.request(Method::DELETE, &format!("/contracts/{id}")).query(&how)).await
+    }
+
+    /// A page of operations.
+    pub async fn operations(&self, list: &ListOperations) -> Result<OperationList, ClientError> {
+        self.read(self.request(Method::GET, "/operations").query(list)).await
+    }
+
+    /// An operation.
+    pub async fn operation(&self, id: OperationId) -> Result<Operation, ClientError> {
+        self.get(&format!("/operations/{id}")).await
+    }
+
+    /// Undoes an operation.
+    pub async fn undo_operation(
+        &self,
+        id: OperationId,
+        how: UndoOperation,
+    ) -> Result<Operation, ClientError> {
+        self.send(Method::POST, &format!("/operations/{id}/undo"), Some(&how)).await
     }
 
     /// A page of a task's snapshots.
@@ -327,7 +379,10 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{API}{path}", self.url));
+        let mut request = self.http.request(method, format!("{}{API}{path}", self.url));
+        if let Some(program) = &self.program {
+            request = request.header(reqwest::header::USER_AGENT, program);
+        }
         match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
@@ -366,6 +421,26 @@ impl Client {
             Ok(body) => ClientError::Refused { url: self.url.clone(), status, body },
             Err(_) => ClientError::NotMakima { url: self.url.clone(), status },
         })
+    }
+}
+
+/// Something that was asked for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Making<T> {
+    /// It is made.
+    Made(T),
+    /// It takes longer than a request may: the operation goes on.
+    GoesOn(Box<Operation>),
+}
+
+impl<T> Making<T> {
+    /// What was made, if it is.
+    pub fn made(self) -> Option<T> {
+        match self {
+            Self::Made(made) => Some(made),
+            Self::GoesOn(_) => None,
+        }
     }
 }
 

@@ -8,4 +8,4 @@ mod sse;
 mod tls;
 
 pub use error::ClientError;
-pub use http::{Client, FeedEvent, ServerHealth};
+pub use http::{Client, FeedEvent, Making, ServerHealth};

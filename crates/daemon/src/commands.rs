@@ -2,6 +2,7 @@
 //! it is kept until the server has it.
 
 mod checkpoint;
+mod purge;
 mod repository;
 
 use crate::{
@@ -10,13 +11,14 @@ use crate::{
     runs::{Order, Outcome, Runs},
     workshop::Workshop,
 };
-use checkpoint::make_checkpoint;
+use checkpoint::{make_checkpoint, move_checkpoint};
 use futures::{FutureExt, future::BoxFuture};
 use makima_model::{CommandId, RunId};
 use makima_wire::{
     Code,
     frame::{Command, CommandOutcome},
 };
+use purge::purge_task;
 use repository::check_repository;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -179,6 +181,15 @@ impl Commands {
                 let after = self.runs.get(run).map(|known| (run, known.progress().durable.n));
                 let wanted = crate::worktrees::ByHand { task, id, message, last };
                 make_checkpoint(Arc::clone(&self.workshop), wanted, after).map(Some).boxed()
+            }
+            Command::PutCheckpointAway { task, checkpoint, last } => {
+                move_checkpoint(Arc::clone(&self.workshop), task, checkpoint, Some(last)).map(Some).boxed()
+            }
+            Command::BringCheckpointBack { task, checkpoint } => {
+                move_checkpoint(Arc::clone(&self.workshop), task, checkpoint, None).map(Some).boxed()
+            }
+            Command::PurgeTask { task } => {
+                purge_task(Arc::clone(&self.workshop), Arc::clone(&self.runs), task).map(Some).boxed()
             }
             Command::CheckFiles { task, files } => {
                 let workshop = Arc::clone(&self.workshop);

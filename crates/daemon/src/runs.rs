@@ -15,7 +15,7 @@ use crate::{
     workshop::Workshop,
 };
 use drive::Driver;
-use makima_model::{Answer, QuestionId, RunId, StopReason};
+use makima_model::{Answer, QuestionId, RunId, StopReason, TaskId};
 use makima_wire::{
     Code,
     frame::{CommandOutcome, CommandResult, Input, Refusal, StartRun},
@@ -232,6 +232,31 @@ impl Runs {
             }
             self.count.send_modify(|count| *count = count.saturating_sub(1));
         }
+    }
+
+    /// Stops what still works on a task, and waits until nothing does here. Answers its runs, which are no longer looked after.
+    pub(crate) async fn end_of_task(&self, task: TaskId) -> Vec<Arc<Run>> {
+        let of_task: Vec<Arc<Run>> = self.all().into_iter().filter(|run| run.spec.task == task).collect();
+        for run in &of_task {
+            if !run.progress().has_ended {
+                drop(run.order(Order::Stop(StopReason::Replaced)));
+            }
+            run.ended().await;
+        }
+        of_task
+    }
+
+    /// Forgets runs that have ended, whether the server has their end or not.
+    pub(crate) async fn forget(&self, ended: &[Arc<Run>]) -> Result<(), DaemonError> {
+        for run in ended {
+            let Some((_, driver)) = self.locked().remove(&run.spec.run) else { continue };
+            driver.abort();
+            let _ = driver.await;
+            let folder = run.folder.clone();
+            disk::off_thread(move || erase(&folder)).await?;
+            self.count.send_modify(|count| *count = count.saturating_sub(1));
+        }
+        Ok(())
     }
 
     /// Stops all agents in good order, and waits until they have ended.

@@ -8,6 +8,7 @@ mod copied;
 mod finish;
 mod new_blob;
 mod prepare;
+mod purge;
 mod task_file;
 mod warm;
 

@@ -10,6 +10,7 @@ mod commit_remaining;
 mod diff;
 mod environment;
 mod error;
+mod forget;
 mod git;
 mod inspect;
 mod invocation;

@@ -3,10 +3,10 @@
 use crate::{
     commands::{
         completions::CompletionsArguments, config::ConfigCommand, contract::ContractCommand,
-        daemon::DaemonArguments, doctor::DoctorArguments, key::KeyCommand, man::ManArguments,
+        daemon::DaemonArguments, doctor::DoctorArguments, key::KeyCommand, man::ManArguments, op::OpCommand,
         open::OpenArguments, reference::ReferenceArguments, run::RunArguments, run_host::RunHostArguments,
         scripted_agent::ScriptedAgentArguments, server::ServerArguments, status::StatusArguments,
-        task::TaskCommand, up::UpArguments, user::UserCommand,
+        task::TaskCommand, undo::UndoArguments, up::UpArguments, user::UserCommand,
     },
     config::Config,
     data_folder::DataFolder,
@@ -103,6 +103,16 @@ Example:
   makima contract show Parser"
     )]
     Contract(ContractCommand),
+    /// Look at the changes of history: who made which, when and from where
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  makima op log
+  makima op show 1f2e3d4c"
+    )]
+    Op(OpCommand),
+    Undo(UndoArguments),
     Doctor(DoctorArguments),
     /// Look at the configuration
     #[command(

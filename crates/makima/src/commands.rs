@@ -7,6 +7,7 @@ pub(crate) mod daemon;
 pub(crate) mod doctor;
 pub(crate) mod key;
 pub(crate) mod man;
+pub(crate) mod op;
 pub(crate) mod open;
 pub(crate) mod reference;
 pub(crate) mod run;
@@ -15,6 +16,7 @@ pub(crate) mod scripted_agent;
 pub(crate) mod server;
 pub(crate) mod status;
 pub(crate) mod task;
+pub(crate) mod undo;
 pub(crate) mod up;
 pub(crate) mod user;
 
@@ -54,6 +56,8 @@ pub(crate) fn carry_out(
             Command::Open(arguments) => open::open(&global, arguments, printer).await,
             Command::Task(command) => task::task(&global, command, printer).await,
             Command::Contract(command) => contract::contract(&global, command, printer).await,
+            Command::Op(command) => op::op(&global, command, printer).await,
+            Command::Undo(arguments) => undo::undo(&global, arguments, printer).await,
             Command::Doctor(arguments) => doctor::doctor(&global, arguments, printer).await,
             Command::Config(command) => config::config(&global, &command, given, printer),
             Command::Server(arguments) => server::server(&global, arguments, printer).await,

@@ -44,7 +44,8 @@ impl ServerChoice {
                 (None, None) => return Err(no_server(data)),
             },
         };
-        Ok(Client::new(&url, Some(key))?)
+        // By this the server knows where a change of history was asked for.
+        Ok(Client::new(&url, Some(key))?.called(concat!("makima-cli/", env!("CARGO_PKG_VERSION"))))
     }
 }
 

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod config;
 mod connection;
+mod consent;
 mod credentials;
 mod data_folder;
 mod demo;

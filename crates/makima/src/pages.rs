@@ -2,8 +2,10 @@
 
 use clap::Args;
 use makima_client::{Client, ClientError};
+use makima_model::TaskId;
 use makima_wire::{
-    CheckpointList, Contract, ContractList, List, ListContracts, ListTasks, Task, TaskEventList, TaskList,
+    CheckpointList, Contract, ContractList, List, ListContracts, ListOperations, ListTasks, Operation,
+    OperationList, Snapshot, SnapshotList, Task, TaskEventList, TaskList,
 };
 
 /// The most rows that the server gives at once.
@@ -80,6 +82,8 @@ macro_rules! pages {
 pages! {
     CheckpointList { checkpoints }
     ContractList { contracts }
+    OperationList { operations }
+    SnapshotList { snapshots }
     TaskEventList { events }
     TaskList { tasks }
 }
@@ -127,6 +131,22 @@ pub(crate) async fn all_contracts(client: &Client) -> Result<Vec<Contract>, Clie
     Ok(all(async |list| client.contracts(&of_contracts(ListContracts::default(), list)).await)
         .await?
         .contracts)
+}
+
+/// All operations.
+pub(crate) async fn all_operations(client: &Client) -> Result<Vec<Operation>, ClientError> {
+    let ask = async |list| client.operations(&of_operations(ListOperations::default(), list)).await;
+    Ok(all(ask).await?.operations)
+}
+
+/// All snapshots of a task.
+pub(crate) async fn all_snapshots(client: &Client, task: TaskId) -> Result<Vec<Snapshot>, ClientError> {
+    Ok(all(async |list| client.snapshots(task, &list).await).await?.snapshots)
+}
+
+/// This page of the operations that are wanted.
+pub(crate) fn of_operations(wanted: ListOperations, List { limit, cursor, order }: List) -> ListOperations {
+    ListOperations { limit, cursor, order, ..wanted }
 }
 
 /// This page of the tasks that are wanted.

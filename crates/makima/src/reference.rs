@@ -3,11 +3,13 @@
 mod contract;
 mod daemon;
 mod key;
+mod operation;
 mod task;
 
 pub(crate) use contract::{ContractChoice, ContractRef, contract_or_here};
 pub(crate) use daemon::DaemonRef;
 pub(crate) use key::KeyRef;
+pub(crate) use operation::{OperationRef, SnapshotRef};
 pub(crate) use task::TaskRef;
 
 use crate::failure::Failure;

@@ -5,7 +5,7 @@
 //! branch at the target, forking gives a new task a branch that starts in the old one's, and a snapshot is a position:
 //! each is one small row, whatever the length, and nothing is ever copied or deleted.
 
-use crate::{BranchId, Timestamp, text::words};
+use crate::{BranchId, TaskId, Timestamp, text::words};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -25,6 +25,10 @@ words! {
         Created = "created",
         /// By messages of a run that a newer one had replaced.
         LateRun = "late_run",
+        /// By going back to a snapshot.
+        Restored = "restored",
+        /// By undoing what had moved the conversation.
+        Undone = "undone",
     }
 }
 
@@ -120,6 +124,37 @@ pub fn settle(branches: &[Branch], at: Position) -> Result<Position, PositionErr
         }
     }
     Err(PositionError::Broken(at.branch))
+}
+
+/// A branch of a conversation that is erased, of which others need the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heirloom {
+    /// The branch.
+    pub branch: BranchId,
+    /// How many messages it still has: the number of the first that nobody needs.
+    pub head_seq: i64,
+    /// The first of those who need it: it is theirs from then on.
+    pub heir: TaskId,
+}
+
+/// What others need of a conversation that is erased: `branches` are all of it, `bases` where branches of others start in it, the
+/// first heirs first. A base beside them is no matter.
+pub fn heirlooms(branches: &[Branch], bases: &[(TaskId, Position)]) -> Vec<Heirloom> {
+    let mut heirlooms: Vec<Heirloom> = Vec::new();
+    for (heir, base) in bases {
+        let mut at = Some(*base);
+        while let Some(Position { branch, seq }) = at {
+            let Ok(own) = find(branches, branch) else { break };
+            match heirlooms.iter_mut().find(|heirloom| heirloom.branch == branch) {
+                // Of what lies below it, no more is needed than for the one before.
+                Some(heirloom) if heirloom.head_seq >= seq => break,
+                Some(heirloom) => heirloom.head_seq = seq,
+                None => heirlooms.push(Heirloom { branch, head_seq: seq, heir: *heir }),
+            }
+            at = own.base.map(|below| Position { seq: below.seq.min(seq), ..below });
+        }
+    }
+    heirlooms
 }
 
 fn find(branches: &[Branch], id: BranchId) -> Result<&Branch, PositionError> {
@@ -238,6 +273,47 @@ mod tests {
             for (position, copy) in &snapshots {
                 prop_assert_eq!(&tree.read(*position), copy);
             }
+        }
+    }
+
+    proptest! {
+        /// A conversation is erased but for its heirlooms: whoever goes on from it reads what they read before.
+        #[test]
+        fn whoever_goes_on_from_an_erased_conversation_has_what_they_had(
+            steps in prop::collection::vec((0..8usize, 0..12usize, any::<bool>()), 1..40)
+        ) {
+            let mut tree = Tree::new();
+            tree.begin(None);
+            let mut foreign = vec![false];
+            for (at, keep, is_foreign) in steps {
+                let at = at % tree.branches.len();
+                if keep > 5 {
+                    tree.append(at, 0);
+                    continue;
+                }
+                let branch = &tree.branches[at];
+                let seq = branch.head_seq.min(keep as i64);
+                let base = Position { branch: branch.id, seq };
+                tree.begin(Some(base));
+                foreign.push(foreign[at] || is_foreign);
+            }
+            let ids = |is: bool| tree.branches.iter().zip(&foreign).filter(move |(_, foreign)| **foreign == is);
+            let own: Vec<Branch> = ids(false).map(|(branch, _)| branch.clone()).collect();
+            let heads: Vec<Position> = ids(true).map(|(branch, _)| branch.head()).collect();
+            let bases: Vec<(TaskId, Position)> = ids(true)
+                .filter_map(|(branch, _)| branch.base)
+                .map(|base| (tree.clock.new_id(), base))
+                .collect();
+            let before: Vec<_> = heads.iter().map(|head| spans(&tree.branches, *head).unwrap()).collect();
+            let heirlooms = heirlooms(&own, &bases);
+            let mut left: Vec<Branch> = ids(true).map(|(branch, _)| branch.clone()).collect();
+            for Heirloom { branch, head_seq, .. } in heirlooms {
+                let branch = find(&own, branch).unwrap();
+                prop_assert!(head_seq <= branch.head_seq);
+                left.push(Branch { head_seq, ..branch.clone() });
+            }
+            let after: Vec<_> = heads.iter().map(|head| spans(&left, *head).unwrap()).collect();
+            prop_assert_eq!(before, after);
         }
     }
 

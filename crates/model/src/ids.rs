@@ -106,6 +106,8 @@ ids! {
     EventId
     /// A question that waits for its owner.
     QuestionId
+    /// A change of history.
+    OperationId
     /// A command from the server to a daemon.
     CommandId
     /// An attempt to carry out a request that is to be carried out once.

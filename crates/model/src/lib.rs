@@ -13,6 +13,7 @@ mod event;
 mod ids;
 mod message;
 mod name;
+mod operation;
 pub mod placement;
 mod question;
 mod record;
@@ -33,10 +34,11 @@ pub use daemon::{AgentInfo, Daemon, DaemonStatus};
 pub use event::{EventKind, HistoryEvent, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
     AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError,
-    KeyId, MessageId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+    KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
 };
 pub use message::{Message, MessageRole, ToolCall};
 pub use name::{branch_name, name_from_plan, slug};
+pub use operation::{Circumstances, Head, NotUndoable, Operation, OperationKind, OperationState, Reversal};
 pub use question::{Answer, Question, QuestionKind};
 pub use record::{Entry, NativeLine, NoticeLevel, Published, Record};
 pub use run::{AgentFailure, FailureKind, RunEnd, RunOutcome, StopReason, TurnEnd, TurnOutcome, Usage};

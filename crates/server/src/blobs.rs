@@ -62,12 +62,48 @@ impl Blobs {
         Ok(BlobRef { hash: actual, bytes: bytes.len() as u64 })
     }
 
+    /// Puts a blob's file where nobody looks for it, until it is known whether anybody still has it.
+    pub(crate) async fn put_aside(&self, hash: &str) -> Result<Aside, BlobError> {
+        let path = self.path(hash)?;
+        let aside = path.with_extension("gone");
+        match fs::rename(&path, &aside).await {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(BlobError::Folder { path, source })
+            }
+            // One that isn't there was removed before, or put aside by one who was killed then.
+            _ => Ok(Aside { path, aside }),
+        }
+    }
+
     fn path(&self, hash: &str) -> Result<PathBuf, BlobError> {
         let good = hash.len() == 64 && hash.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
         if !good {
             return Err(BlobError::NoHash { text: hash.chars().take(80).collect() });
         }
         Ok(self.folder.join(&hash[..2]).join(hash))
+    }
+}
+
+/// A blob's file that was put aside.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    path: PathBuf,
+    aside: PathBuf,
+}
+
+impl Aside {
+    /// Puts it back, or removes it.
+    pub(crate) async fn settle(self, is_kept: bool) -> Result<(), BlobError> {
+        let settled = match is_kept {
+            true => fs::rename(&self.aside, &self.path).await,
+            false => fs::remove_file(&self.aside).await,
+        };
+        match settled {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(BlobError::Folder { path: self.path, source })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -115,7 +151,19 @@ mod tests {
             assert_eq!(blobs.put(&hash, b"patch").await.unwrap().bytes, 5);
         }
         let kept = folder.path().join("blobs").join(&hash[..2]).join(&hash);
-        assert_eq!(std::fs::read(kept).unwrap(), b"patch");
+        assert_eq!(std::fs::read(&kept).unwrap(), b"patch");
+        // What nobody has any more is put aside, and comes back or goes.
+        blobs.put_aside(&hash).await.unwrap().settle(true).await.unwrap();
+        assert_eq!(std::fs::read(&kept).unwrap(), b"patch");
+        let aside = blobs.put_aside(&hash).await.unwrap();
+        assert!(!kept.exists());
+        blobs.put(&hash, b"patch").await.unwrap();
+        aside.settle(false).await.unwrap();
+        assert_eq!(std::fs::read(&kept).unwrap(), b"patch");
+        for _ in 0..2 {
+            blobs.put_aside(&hash).await.unwrap().settle(false).await.unwrap();
+            assert!(!kept.exists());
+        }
         assert!(matches!(blobs.put(&hash, b"other").await, Err(BlobError::Mismatch { .. })));
         assert!(matches!(blobs.put("../../etc/passwd", b"x").await, Err(BlobError::NoHash { .. })));
     }

@@ -5,7 +5,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
 };
-use makima_model::{ContractId, KeyId, OwnerId, PrincipalId, TaskId};
+use makima_model::{ContractId, KeyId, Origin, OwnerId, PrincipalId, TaskId};
 use makima_wire::Code;
 
 /// Who asks, and for which owner.
@@ -17,6 +17,8 @@ pub struct Caller {
     pub owner: OwnerId,
     /// What opened the door.
     pub via: Via,
+    /// Where they ask.
+    pub origin: Origin,
     /// Of a request that is carried out once: the attempt.
     pub(crate) attempt: Option<Attempt>,
 }
@@ -37,6 +39,20 @@ pub enum Via {
         /// Its contract.
         contract: Option<ContractId>,
     },
+}
+
+impl Via {
+    /// Where one asks who came in by this. The command line has the owner's key, as every program of theirs may: it says so by its
+    /// `User-Agent`.
+    pub(crate) fn origin(self, headers: &HeaderMap) -> Origin {
+        let agent = headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        match self {
+            Self::Session(_) => Origin::Web,
+            Self::Tool { .. } => Origin::Agent,
+            Self::Key(_) if agent.starts_with("makima-cli/") => Origin::Cli,
+            Self::Key(_) => Origin::Api,
+        }
+    }
 }
 
 impl FromRequestParts<App> for Caller {

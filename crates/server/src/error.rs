@@ -11,6 +11,7 @@ use axum::{
 use makima_model::Clock;
 use makima_store::{Hindrance, StoreError};
 use makima_wire::{Code, ErrorBody};
+use serde_json::Value;
 use std::{collections::BTreeMap, error::Error, io::ErrorKind, sync::Arc};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ResponseDoc, ResponseBuilder};
 
@@ -19,6 +20,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ResponseDoc, Respo
 pub struct ApiError {
     code: Code,
     message: String,
+    details: Option<Value>,
     retry_after: Option<u64>,
     /// The tag of what is there.
     etag: Option<HeaderValue>,
@@ -28,7 +30,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error of the caller's, told as it is.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None, etag: None, source: None }
+        Self { code, message: message.into(), details: None, retry_after: None, etag: None, source: None }
     }
 
     /// 404, the same whether it isn't there or is another owner's.
@@ -57,6 +59,11 @@ impl ApiError {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// The same, with more that a client can use.
+    pub(crate) fn with(self, details: Value) -> Self {
+        Self { details: Some(details), ..self }
+    }
+
     /// The same, with the tag of what is there.
     pub(crate) fn tagged(self, etag: Option<HeaderValue>) -> Self {
         Self { etag, ..self }
@@ -81,6 +88,8 @@ impl ApiError {
             Code::Conflict
             | Code::AlreadyRunning
             | Code::NotRunning
+            | Code::OperationInProgress
+            | Code::NewerChanges
             | Code::DaemonOffline
             | Code::RequestInProgress
             | Code::WorktreeChanging => StatusCode::CONFLICT,
@@ -203,8 +212,12 @@ pub(crate) async fn answer_errors(clock: Clock, request: Request, next: Next) ->
             tracing::error!(request = %id, %method, path, code = ?error.code, "{}: {chain}", error.message);
         }
         let retry_after = error.retry_after;
-        let body =
-            ErrorBody { code: error.code, message: error.message, details: None, request_id: id.clone() };
+        let body = ErrorBody {
+            code: error.code,
+            message: error.message,
+            details: error.details,
+            request_id: id.clone(),
+        };
         let headers = std::mem::take(response.headers_mut());
         response = (status, Json(body)).into_response();
         for (name, value) in

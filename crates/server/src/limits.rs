@@ -85,6 +85,7 @@ mod tests {
             principal: ids.new_id(),
             owner: ids.new_id(),
             via: Via::Tool { key: ids.new_id(), task: ids.new_id(), contract: None },
+            origin: makima_model::Origin::Agent,
             attempt: None,
         };
         let (wild, calm) = (agent(), agent());

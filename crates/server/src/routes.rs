@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod keys;
 mod me;
+mod operations;
 mod session;
 pub(crate) mod shown;
 mod streamed;
@@ -86,7 +87,11 @@ impl utoipa::Modify for Keys {
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(contracts::list::list_contracts, contracts::create::create_contract))
-        .routes(routes!(contracts::get::get_contract, contracts::change::change_contract))
+        .routes(routes!(
+            contracts::get::get_contract,
+            contracts::change::change_contract,
+            contracts::delete::delete_contract
+        ))
         .routes(routes!(contracts::phase::set_phase))
         .routes(routes!(chats::contract::list_contract_chat_messages, chats::contract::say_in_contract_chat))
         .routes(routes!(
@@ -103,7 +108,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(chats::mesh::rename_mesh_chat_conversation))
         .routes(routes!(chats::mesh::activate_mesh_chat_conversation))
         .routes(routes!(tasks::list::list_tasks, tasks::create::create_task))
-        .routes(routes!(tasks::get::get_task))
+        .routes(routes!(tasks::get::get_task, tasks::delete::delete_task))
         .routes(routes!(tasks::stop::stop_task))
         .routes(routes!(tasks::cancel::cancel_task))
         .routes(routes!(tasks::reassign::reassign_task))
@@ -115,6 +120,10 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(tasks::checkpoints::list_checkpoints, tasks::checkpoints::create_checkpoint))
         .routes(routes!(tasks::snapshots::list_snapshots, tasks::snapshots::create_snapshot))
         .routes(routes!(tasks::snapshots::get_snapshot))
+        .routes(routes!(tasks::snapshots::restore_snapshot))
+        .routes(routes!(operations::list::list_operations))
+        .routes(routes!(operations::get::get_operation))
+        .routes(routes!(operations::undo::undo_operation))
         .routes(routes!(daemons::list::list_daemons))
         .routes(routes!(events::feed))
         .routes(routes!(me::me))

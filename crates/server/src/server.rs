@@ -57,7 +57,7 @@ pub struct Server {
     address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<io::Result<()>>,
-    watching: JoinHandle<()>,
+    watching: [JoinHandle<()>; 2],
 }
 
 impl Server {
@@ -78,7 +78,8 @@ impl Server {
             let router = router.into_make_service_with_connect_info::<SocketAddr>();
             async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await }
         });
-        let watching = tokio::spawn(app.clone().watch_silence());
+        let watching =
+            [tokio::spawn(app.clone().watch_silence()), tokio::spawn(app.clone().watch_operations())];
         Ok(Self { app, address, stop, serving, watching })
     }
 
@@ -105,7 +106,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop.cancel();
         self.app.connections().end_all();
-        self.watching.abort();
+        self.watching.iter().for_each(JoinHandle::abort);
         self.serving.abort();
     }
 }

@@ -18,6 +18,9 @@ impl Entity for BlobRef {
 statements! {
     PUT = "INSERT INTO blobs (owner_id, hash, bytes, created_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (owner_id, hash) DO NOTHING";
+    ERASED = "SELECT hash FROM erased_blobs ORDER BY erased_at, hash LIMIT 100";
+    IS_KEPT = "SELECT EXISTS (SELECT 1 FROM blobs WHERE hash = $1)";
+    SWEPT = "DELETE FROM erased_blobs WHERE hash = $1";
     WITH_PREFIX = "SELECT hash, bytes FROM blobs WHERE hash LIKE $1 || '%' ORDER BY hash";
     GET = "SELECT hash, bytes FROM blobs WHERE owner_id = $1 AND hash = $2";
 }
@@ -40,6 +43,22 @@ pub async fn put(tx: &mut Tx, owner: OwnerId, blob: &BlobRef, at: Timestamp) -> 
 pub async fn get(tx: &mut Tx, owner: OwnerId, hash: &str) -> Result<Option<BlobRef>, StoreError> {
     let row = on!(tx, |c| sqlx::query_as(GET).bind(owner.uuid()).bind(text(hash)).fetch_optional(c).await);
     Ok(one(row.act("look for a blob")?))
+}
+
+/// Blobs whose files nobody may need any more, oldest first: any owner.
+pub async fn erased(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+    on!(tx, |c| sqlx::query_scalar(ERASED).fetch_all(c).await).act("list the blobs that were erased")
+}
+
+/// Whether anybody has this blob: any owner.
+pub async fn is_kept(tx: &mut Tx, hash: &str) -> Result<bool, StoreError> {
+    on!(tx, |c| sqlx::query_scalar(IS_KEPT).bind(hash).fetch_one(c).await).act("look for a blob")
+}
+
+/// The file of a blob that was erased is gone, or is needed again: any owner.
+pub async fn swept(tx: &mut Tx, hash: &str) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(SWEPT).bind(hash).execute(c).await.map(affected)).act("forget a blob")?;
+    Ok(())
 }
 
 /// The blobs whose hashes begin so, once for each owner who has one: any owner.

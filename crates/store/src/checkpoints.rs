@@ -1,13 +1,16 @@
 //! Checkpoints: commits that hold a worktree, with the position of the conversation at that moment.
 
 use crate::{
-    Key, Page, Seek, StoreError, Tx,
+    Key, Noun, Page, Seek, StoreError, Tx,
     columns::{At, Cells, Entity, all, json_of, maybe_text, one, text},
     db::{affected, on},
     error::Act,
     statements::statements,
 };
-use makima_model::{BlobRef, CheckpointId, CheckpointMade, OwnerId, Position, RunId, SnapshotId, TaskId};
+use makima_model::{
+    BlobRef, CheckpointId, CheckpointMade, OperationId, OwnerId, Position, RunId, SnapshotId, SnapshotType,
+    TaskId, Timestamp,
+};
 
 /// A checkpoint of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,15 +77,23 @@ statements! {
         branch_name, message, previous_checkpoint_id, files_changed, lines_added, lines_removed, not_held, patch_hash, \
         patch_bytes, branch_id, message_count, conversation_snapshot_id, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
-    BY_ID = "SELECT * FROM task_checkpoints WHERE id = $1 AND owner_id = $2";
-    BY_NUMBER = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND checkpoint_number = $3";
+    BY_ID = "SELECT * FROM task_checkpoints WHERE id = $1 AND owner_id = $2 AND put_away_by IS NULL";
+    IS_THERE = "SELECT * FROM task_checkpoints WHERE id = $1 AND owner_id = $2";
+    PUT_AWAY = "UPDATE task_checkpoints SET put_away_by = $3 WHERE id = $1 AND owner_id = $2";
+    PUT_SNAPSHOT_AWAY = "UPDATE conversation_snapshots SET put_away_by = $3 WHERE id = $1 AND owner_id = $2";
+    COUNT_AGAIN = "UPDATE tasks SET checkpoint_count = checkpoint_count + $3, last_checkpoint_sha = $4, \
+        checkpoint_message = $5, updated_at = $6 WHERE id = $1 AND owner_id = $2";
+    BY_NUMBER = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND checkpoint_number = $3 \
+        AND put_away_by IS NULL";
     BY_SHA = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND commit_sha LIKE $3 || '%' \
+        AND put_away_by IS NULL ORDER BY checkpoint_number DESC LIMIT 1";
+    LATEST = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND put_away_by IS NULL \
         ORDER BY checkpoint_number DESC LIMIT 1";
-    LATEST = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 \
-        ORDER BY checkpoint_number DESC LIMIT 1";
+    LATEST_BUT = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND put_away_by IS NULL \
+        AND id <> $3 ORDER BY checkpoint_number DESC LIMIT 1";
     KEPT = "SELECT checkpoint_count FROM tasks WHERE id = $1 AND owner_id = $2";
     @lists {
-        OF_TASK = "SELECT * FROM task_checkpoints WHERE owner_id = $4 AND task_id = $5";
+        OF_TASK = "SELECT * FROM task_checkpoints WHERE owner_id = $4 AND task_id = $5 AND put_away_by IS NULL";
     }
 }
 
@@ -93,7 +104,7 @@ pub async fn insert(tx: &mut Tx, checkpoint: &Checkpoint) -> Result<Option<i64>,
     let Checkpoint { owner, task, run, position, snapshot, made } = checkpoint;
     on!(tx, |c| sqlx::query(LOCK).bind(task.uuid()).bind(owner.uuid()).execute(c).await.map(affected))
         .act(act)?;
-    if by_id(tx, *owner, made.id).await?.is_some() {
+    if even_put_away(tx, *owner, made.id).await?.is_some() {
         return Ok(None);
     }
     let number: i64 =
@@ -151,6 +162,59 @@ pub async fn by_id(tx: &mut Tx, owner: OwnerId, id: CheckpointId) -> Result<Opti
     Ok(one(row.act("read a checkpoint")?))
 }
 
+/// The checkpoint with this id, even one that was put away.
+pub async fn even_put_away(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: CheckpointId,
+) -> Result<Option<Checkpoint>, StoreError> {
+    let row =
+        on!(tx, |c| sqlx::query_as(IS_THERE).bind(id.uuid()).bind(owner.uuid()).fetch_optional(c).await);
+    Ok(one(row.act("read a checkpoint")?))
+}
+
+/// Puts a checkpoint and the snapshot that was taken with it away for an operation, or has them again (`by`: `None`). It keeps its
+/// number either way.
+pub async fn put_away(
+    tx: &mut Tx,
+    checkpoint: &Checkpoint,
+    by: Option<OperationId>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let act = "put a checkpoint away";
+    let Checkpoint { owner, task, snapshot, made, .. } = checkpoint;
+    let both = [(PUT_AWAY, Some(made.id.uuid())), (PUT_SNAPSHOT_AWAY, snapshot.map(SnapshotId::uuid))];
+    for (statement, id) in both {
+        let Some(id) = id else { continue };
+        on!(tx, |c| sqlx::query(statement)
+            .bind(id)
+            .bind(owner.uuid())
+            .bind(by.map(OperationId::uuid))
+            .execute(c)
+            .await
+            .map(affected))
+        .act(act)?;
+    }
+    let change: i64 = if by.is_some() { -1 } else { 1 };
+    if snapshot.is_some() {
+        let kind = SnapshotType::Checkpoint.as_str();
+        tx.outbox.count(*owner, task.uuid(), Noun::Snapshot, kind, "", change);
+    }
+    let newest = latest(tx, *owner, *task).await?.map(|newest| newest.made);
+    on!(tx, |c| sqlx::query(COUNT_AGAIN)
+        .bind(task.uuid())
+        .bind(owner.uuid())
+        .bind(change)
+        .bind(maybe_text(newest.as_ref().map(|newest| newest.commit_sha.as_str())))
+        .bind(maybe_text(newest.as_ref().map(|newest| newest.message.as_str())))
+        .bind(At(at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act(act)?;
+    Ok(())
+}
+
 /// The task's checkpoint with this number.
 pub async fn by_number(
     tx: &mut Tx,
@@ -187,6 +251,22 @@ pub async fn by_sha(
 pub async fn latest(tx: &mut Tx, owner: OwnerId, task: TaskId) -> Result<Option<Checkpoint>, StoreError> {
     let row =
         on!(tx, |c| sqlx::query_as(LATEST).bind(task.uuid()).bind(owner.uuid()).fetch_optional(c).await);
+    Ok(one(row.act("read a task's newest checkpoint")?))
+}
+
+/// The task's checkpoint with the highest number, besides this one.
+pub async fn latest_but(
+    tx: &mut Tx,
+    owner: OwnerId,
+    task: TaskId,
+    id: CheckpointId,
+) -> Result<Option<Checkpoint>, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(LATEST_BUT)
+        .bind(task.uuid())
+        .bind(owner.uuid())
+        .bind(id.uuid())
+        .fetch_optional(c)
+        .await);
     Ok(one(row.act("read a task's newest checkpoint")?))
 }
 

@@ -4,12 +4,12 @@
 use crate::{
     StoreError, Tx, Wake,
     codec::{maybe_unpacked, pack, unpacked},
-    columns::{At, Cells, Entity, all, maybe_text, one},
+    columns::{At, Cells, Entity, all, maybe_text, one, text},
     db::{affected, on},
     error::Act,
     statements::statements,
 };
-use makima_model::{CommandId, DaemonId, OwnerId, RunId, Timestamp, UnknownWord};
+use makima_model::{CommandId, DaemonId, OperationId, OwnerId, RunId, TaskId, Timestamp, UnknownWord};
 use std::str::FromStr;
 
 /// How far a command has come.
@@ -71,6 +71,8 @@ pub struct Command {
     pub daemon: DaemonId,
     /// The run that it is about.
     pub run: Option<RunId>,
+    /// The operation whose effect it is.
+    pub operation: Option<OperationId>,
     /// How far it has come.
     pub state: CommandState,
     /// What is to be done, as the daemon reads it.
@@ -92,6 +94,7 @@ impl Entity for Command {
             owner: cells.id("owner_id")?,
             daemon: cells.id("daemon_id")?,
             run: cells.maybe_id("run_id")?,
+            operation: cells.maybe_id("operation_id")?,
             state: cells.word("state")?,
             body: unpacked(cells, "codec", "body")?,
             result: maybe_unpacked(cells, "result_codec", "result")?,
@@ -103,8 +106,8 @@ impl Entity for Command {
 }
 
 statements! {
-    QUEUE = "INSERT INTO daemon_commands (id, owner_id, daemon_id, run_id, state, codec, body, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $7)";
+    QUEUE = "INSERT INTO daemon_commands (id, owner_id, daemon_id, run_id, state, codec, body, created_at, updated_at, \
+        operation_id) VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $7, $8)";
     CLAIM = "UPDATE daemon_commands SET state = 'sent', updated_at = $4 \
         WHERE daemon_id = $1 AND owner_id = $2 AND state = 'queued' AND id IN \
         (SELECT id FROM daemon_commands WHERE daemon_id = $1 AND state = 'queued' ORDER BY created_at, id LIMIT $3) \
@@ -116,6 +119,9 @@ statements! {
     FINISH = "UPDATE daemon_commands SET state = $3, result_codec = $4, result = $5, error = $6, updated_at = $7 \
         WHERE id = $1 AND owner_id = $2 AND state IN ('queued', 'sent', 'acknowledged')";
     GET = "SELECT * FROM daemon_commands WHERE id = $1 AND owner_id = $2";
+    OF_OPERATION = "SELECT * FROM daemon_commands WHERE operation_id = $1 AND owner_id = $2 ORDER BY created_at, id";
+    WITHDRAW = "UPDATE daemon_commands SET state = 'failed', error = $3, updated_at = $4 WHERE owner_id = $2 \
+        AND state IN ('queued', 'sent') AND run_id IN (SELECT id FROM runs WHERE task_id = $1)";
     UNFINISHED_OF_RUN = "SELECT * FROM daemon_commands WHERE run_id = $1 AND owner_id = $2 \
         AND state IN ('queued', 'sent', 'acknowledged') ORDER BY created_at, id";
 }
@@ -133,6 +139,8 @@ pub struct NewCommand {
     pub run: Option<RunId>,
     /// What is to be done, as the daemon reads it.
     pub body: Vec<u8>,
+    /// The operation whose effect it is.
+    pub operation: Option<OperationId>,
     /// When it is queued.
     pub created_at: Timestamp,
 }
@@ -148,6 +156,7 @@ pub async fn queue(tx: &mut Tx, command: &NewCommand) -> Result<(), StoreError> 
         .bind(packed.codec)
         .bind(packed.body)
         .bind(At(command.created_at))
+        .bind(command.operation.map(OperationId::uuid))
         .execute(c)
         .await
         .map(affected))
@@ -256,4 +265,38 @@ pub async fn unfinished_of_run(tx: &mut Tx, owner: OwnerId, run: RunId) -> Resul
     let rows =
         on!(tx, |c| sqlx::query_as(UNFINISHED_OF_RUN).bind(run.uuid()).bind(owner.uuid()).fetch_all(c).await);
     Ok(all(rows.act("list a run's commands")?))
+}
+
+/// The commands that are the effect of an operation, oldest first.
+pub async fn of_operation(
+    tx: &mut Tx,
+    owner: OwnerId,
+    operation: OperationId,
+) -> Result<Vec<Command>, StoreError> {
+    let rows = on!(tx, |c| sqlx::query_as(OF_OPERATION)
+        .bind(operation.uuid())
+        .bind(owner.uuid())
+        .fetch_all(c)
+        .await);
+    Ok(all(rows.act("list an operation's commands")?))
+}
+
+/// Takes back the commands of a task's runs that its daemon has not acknowledged: `why` is what comes of them.
+pub async fn withdraw_of_task(
+    tx: &mut Tx,
+    owner: OwnerId,
+    task: TaskId,
+    why: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(WITHDRAW)
+        .bind(task.uuid())
+        .bind(owner.uuid())
+        .bind(text(why))
+        .bind(At(at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act("take a task's commands back")?;
+    Ok(())
 }

@@ -69,17 +69,19 @@ use filters;
 statements! {
     INSERT = "INSERT INTO contracts (id, owner_id, name, description, repository, base_branch, agent, phase, status, \
         created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    GET = "SELECT * FROM contracts WHERE id = $1 AND owner_id = $2";
+    GET = "SELECT * FROM contracts WHERE id = $1 AND owner_id = $2 AND deleted_at IS NULL";
     // Changes nothing: who has the row's lock changes it by what it reads.
-    LOCK = "UPDATE contracts SET updated_at = updated_at WHERE id = $1 AND owner_id = $2 RETURNING *";
+    LOCK = "UPDATE contracts SET updated_at = updated_at WHERE id = $1 AND owner_id = $2 \
+        AND deleted_at IS NULL RETURNING *";
+    HOLD = "UPDATE contracts SET updated_at = updated_at WHERE id = $1 AND owner_id = $2";
     CHANGE = "UPDATE contracts SET name = $3, description = $4, phase = $5, status = $6, updated_at = $7, \
         version = version + 1 \
         WHERE id = $1 AND owner_id = $2";
-    COUNT_FILTERED = concat!("SELECT COUNT(*) FROM contracts WHERE owner_id = $1", filters!("$2", "$3", "$4", "$5"));
+    COUNT_FILTERED = concat!("SELECT COUNT(*) FROM contracts WHERE owner_id = $1 AND deleted_at IS NULL", filters!("$2", "$3", "$4", "$5"));
     @lists {
-        FILTERED = concat!("SELECT * FROM contracts WHERE owner_id = $4", filters!("$5", "$6", "$7", "$8"));
-        OF_OWNER = "SELECT * FROM contracts WHERE owner_id = $4";
-        WITH_STATUS = "SELECT * FROM contracts WHERE owner_id = $4 AND status = $5";
+        FILTERED = concat!("SELECT * FROM contracts WHERE owner_id = $4 AND deleted_at IS NULL", filters!("$5", "$6", "$7", "$8"));
+        OF_OWNER = "SELECT * FROM contracts WHERE owner_id = $4 AND deleted_at IS NULL";
+        WITH_STATUS = "SELECT * FROM contracts WHERE owner_id = $4 AND status = $5 AND deleted_at IS NULL";
     }
 }
 
@@ -106,7 +108,7 @@ pub async fn insert(tx: &mut Tx, contract: &Contract) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// The contract with this id.
+/// The contract with this id, unless it lies in the trash.
 pub async fn get(tx: &mut Tx, owner: OwnerId, id: ContractId) -> Result<Option<Contract>, StoreError> {
     let row = on!(tx, |c| sqlx::query_as(GET).bind(id.uuid()).bind(owner.uuid()).fetch_optional(c).await);
     Ok(one(row.act("read a contract")?))
@@ -116,6 +118,13 @@ pub async fn get(tx: &mut Tx, owner: OwnerId, id: ContractId) -> Result<Option<C
 pub async fn lock(tx: &mut Tx, owner: OwnerId, id: ContractId) -> Result<Option<Contract>, StoreError> {
     let row = on!(tx, |c| sqlx::query_as(LOCK).bind(id.uuid()).bind(owner.uuid()).fetch_optional(c).await);
     Ok(one(row.act("lock a contract")?))
+}
+
+/// Keeps others from locking or holding a contract, in the trash or not, until the end of this transaction.
+pub async fn hold(tx: &mut Tx, owner: OwnerId, id: ContractId) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(HOLD).bind(id.uuid()).bind(owner.uuid()).execute(c).await.map(affected))
+        .act("hold a contract")?;
+    Ok(())
 }
 
 /// Makes a contract that is [locked](lock) and was `before` what it is in `after`: its name, description, phase and status. It

@@ -61,6 +61,9 @@ pub enum StoreError {
     /// The task has a live run already.
     #[error("the task has a live run")]
     LiveRun,
+    /// An operation is open on the task or contract.
+    #[error("an operation is open on the task or contract")]
+    OperationOpen,
     /// The daemon's id belongs to another owner.
     #[error("the daemon belongs to another owner")]
     ForeignDaemon,

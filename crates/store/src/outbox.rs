@@ -91,6 +91,11 @@ impl Outbox {
         *self.counts.entry((owner, scope, noun, kind.to_owned(), phase.to_owned())).or_default() += by;
     }
 
+    /// Forgets the counts of a scope that is erased.
+    pub(crate) fn forget(&mut self, scope: Uuid) {
+        self.counts.retain(|(_, counted, ..), _| *counted != scope);
+    }
+
     pub(crate) fn history(&mut self, event: NewHistory) {
         let phase = event.phase.map_or("", |phase| phase.as_str());
         let scopes =

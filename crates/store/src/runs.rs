@@ -7,7 +7,7 @@ use crate::{
     error::{Act, is_duplicate},
     statements::statements,
 };
-use makima_model::{BranchId, DaemonId, OwnerId, RunId, RunOutcome, TaskId, Timestamp};
+use makima_model::{BranchId, ContractId, DaemonId, OwnerId, RunId, RunOutcome, TaskId, Timestamp};
 
 /// One start of a task's agent on one daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,10 @@ statements! {
         session_id, started_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     GET = "SELECT * FROM runs WHERE id = $1 AND owner_id = $2";
     LIVE_OF_TASK = "SELECT * FROM runs WHERE task_id = $1 AND owner_id = $2 AND ended_at IS NULL";
+    LIVE_OF_CONTRACT = "SELECT runs.* FROM runs JOIN tasks ON tasks.id = runs.task_id \
+        WHERE tasks.contract_id = $1 AND runs.owner_id = $2 AND runs.ended_at IS NULL AND tasks.deleted_at IS NULL \
+        ORDER BY runs.id";
+    OF_TASK = "SELECT * FROM runs WHERE task_id = $1 AND owner_id = $2 ORDER BY number";
     LATEST_OF_TASK = "SELECT * FROM runs WHERE task_id = $1 AND owner_id = $2 ORDER BY number DESC LIMIT 1";
     LIVE_OF_DAEMON = "SELECT * FROM runs WHERE daemon_id = $1 AND owner_id = $2 AND ended_at IS NULL \
         ORDER BY started_at, id";
@@ -120,6 +124,26 @@ pub async fn live_of_task(tx: &mut Tx, owner: OwnerId, task: TaskId) -> Result<O
         .fetch_optional(c)
         .await);
     Ok(one(row.act("read a task's live run")?))
+}
+
+/// The live runs of the contract's tasks.
+pub async fn live_of_contract(
+    tx: &mut Tx,
+    owner: OwnerId,
+    contract: ContractId,
+) -> Result<Vec<Run>, StoreError> {
+    let rows = on!(tx, |c| sqlx::query_as(LIVE_OF_CONTRACT)
+        .bind(contract.uuid())
+        .bind(owner.uuid())
+        .fetch_all(c)
+        .await);
+    Ok(all(rows.act("list a contract's live runs")?))
+}
+
+/// All runs of the task, oldest first.
+pub async fn of_task(tx: &mut Tx, owner: OwnerId, task: TaskId) -> Result<Vec<Run>, StoreError> {
+    let rows = on!(tx, |c| sqlx::query_as(OF_TASK).bind(task.uuid()).bind(owner.uuid()).fetch_all(c).await);
+    Ok(all(rows.act("list a task's runs")?))
 }
 
 /// The task's newest run, live or not.

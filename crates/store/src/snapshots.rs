@@ -50,11 +50,11 @@ impl Entity for Snapshot {
 statements! {
     INSERT = "INSERT INTO conversation_snapshots (id, owner_id, task_id, checkpoint_id, snapshot_type, branch_id, \
         message_count, metadata, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    GET = "SELECT * FROM conversation_snapshots WHERE id = $1 AND owner_id = $2";
+    GET = "SELECT * FROM conversation_snapshots WHERE id = $1 AND owner_id = $2 AND put_away_by IS NULL";
     LATEST_OF_TASK = "SELECT * FROM conversation_snapshots WHERE task_id = $1 AND owner_id = $2 \
-        ORDER BY created_at DESC, id DESC LIMIT 1";
+        AND put_away_by IS NULL ORDER BY created_at DESC, id DESC LIMIT 1";
     @lists {
-        OF_TASK = "SELECT * FROM conversation_snapshots WHERE owner_id = $4 AND task_id = $5";
+        OF_TASK = "SELECT * FROM conversation_snapshots WHERE owner_id = $4 AND task_id = $5 AND put_away_by IS NULL";
     }
 }
 

@@ -20,7 +20,8 @@ use crate::{
     statements::statements,
 };
 use makima_model::{
-    Branch, BranchReason, ContractId, DaemonId, OwnerId, PermissionMode, TaskId, TaskStatus, Timestamp,
+    Branch, BranchId, BranchReason, ContractId, DaemonId, OwnerId, PermissionMode, TaskId, TaskStatus,
+    Timestamp,
 };
 
 /// What is read of a task: its own columns, and the length of its conversation.
@@ -89,16 +90,18 @@ statements! {
         conversation_branch_id, total_tokens, total_cost, checkpoint_count, last_checkpoint_sha, checkpoint_message, \
         created_at, updated_at, started_at, completed_at, continue_from_task_id, copied) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)";
-    GET = tasks!("id = $1 AND owner_id = $2");
+    GET = tasks!("id = $1 AND owner_id = $2 AND deleted_at IS NULL");
+    KEPT = tasks!("id = $1 AND owner_id = $2");
+    SET_CONVERSATION = "UPDATE tasks SET conversation_branch_id = $3, updated_at = $4 WHERE id = $1 AND owner_id = $2";
     SET_PREPARED = "UPDATE tasks SET worktree_path = $3, branch_name = $4, base_branch = $5, base_commit = $6, \
         updated_at = $7 WHERE id = $1 AND owner_id = $2";
     ADD_USAGE = "UPDATE tasks SET total_tokens = total_tokens + $3, total_cost = total_cost + $4, updated_at = $5 \
         WHERE id = $1 AND owner_id = $2";
-    COUNT_FILTERED = concat!("SELECT COUNT(*) FROM tasks WHERE owner_id = $1", filters!("$2", "$3", "$4", "$5", "$6", "$7", "$8"));
+    COUNT_FILTERED = concat!("SELECT COUNT(*) FROM tasks WHERE owner_id = $1 AND deleted_at IS NULL", filters!("$2", "$3", "$4", "$5", "$6", "$7", "$8"));
     @lists {
-        FILTERED = concat!(tasks!("owner_id = $4"), filters!("$5", "$6", "$7", "$8", "$9", "$10", "$11"));
-        OF_OWNER = tasks!("owner_id = $4");
-        OF_CONTRACT = tasks!("owner_id = $4 AND contract_id = $5");
+        FILTERED = concat!(tasks!("owner_id = $4 AND deleted_at IS NULL"), filters!("$5", "$6", "$7", "$8", "$9", "$10", "$11"));
+        OF_OWNER = tasks!("owner_id = $4 AND deleted_at IS NULL");
+        OF_CONTRACT = tasks!("owner_id = $4 AND contract_id = $5 AND deleted_at IS NULL");
     }
 }
 
@@ -161,10 +164,36 @@ pub async fn insert(tx: &mut Tx, task: &Task) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The task with this id.
+/// The task with this id, unless it lies in the trash.
 pub async fn get(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Option<Task>, StoreError> {
     let row = on!(tx, |c| sqlx::query_as(GET).bind(id.uuid()).bind(owner.uuid()).fetch_optional(c).await);
     Ok(one(row.act("read a task")?))
+}
+
+/// The task with this id, in the [trash](crate::trash) or not.
+pub async fn kept(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Option<Task>, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(KEPT).bind(id.uuid()).bind(owner.uuid()).fetch_optional(c).await);
+    Ok(one(row.act("read a task")?))
+}
+
+/// The conversation of a task goes on from another branch.
+pub async fn set_conversation(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: TaskId,
+    branch: BranchId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(SET_CONVERSATION)
+        .bind(id.uuid())
+        .bind(owner.uuid())
+        .bind(branch.uuid())
+        .bind(At(at))
+        .execute(c)
+        .await
+        .map(affected))
+    .act("move a conversation's head")?;
+    Ok(())
 }
 
 /// The owner's tasks, all or those of one contract.

@@ -22,6 +22,10 @@ pub enum Code {
     AlreadyRunning,
     /// 409: there is no live run.
     NotRunning,
+    /// 409: a change of history is open on it: `details.operationId`.
+    OperationInProgress,
+    /// 409: things went on since; `keepNewer` does it all the same.
+    NewerChanges,
     /// 409: the daemon that was named isn't connected.
     DaemonOffline,
     /// 409: a request with the same `Idempotency-Key` is being carried out; `Retry-After` says for how many seconds to wait.

@@ -13,6 +13,7 @@ mod daemon;
 mod error;
 mod event;
 pub mod frame;
+mod operation;
 mod shape;
 mod snapshot;
 mod task;
@@ -29,6 +30,7 @@ pub use conversation::{Conversation, ConversationMessage};
 pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
 pub use event::{Delta, DeltaKind, FeedData, HistoryEntry, TaskEvent, TaskEventList};
+pub use operation::{Deletion, ListOperations, Operation, OperationList, RestoreSnapshot, UndoOperation};
 pub use snapshot::{CreateSnapshot, Snapshot, SnapshotList, SnapshotState};
 pub use task::{
     AnswerQuestion, ConversationState, CreateTask, ListTasks, OfContract, ReassignTask, SendMessage,

@@ -18,11 +18,13 @@ function changes(...events: FeedEvent[]) {
     checkpoints: [...all.checkpoints],
     silent: [...all.silent],
     turned: [...all.turned],
+    moved: [...all.moved],
+    lists: all.lists,
     messages: [...all.messages].map(([task, told]) => [task, told.map(({ index }) => index)]),
   }
 }
 
-const NONE = { tasks: [], contracts: [], checkpoints: [], silent: [], turned: [], messages: [] }
+const NONE = { tasks: [], contracts: [], checkpoints: [], silent: [], turned: [], moved: [], lists: false, messages: [] }
 
 test('what happens in a task is read anew', () => {
   expect(changes(happened('status_change', 'completed'))).toEqual({ ...NONE, tasks: ['t'], silent: ['t'] })
@@ -59,4 +61,21 @@ test('pieces grow into a draft, and another message begins anew', () => {
   const draft = first.reduce<ReturnType<typeof withPiece> | undefined>(withPiece, undefined)
   expect(draft).toEqual({ messageId: 'm', thinking: 'Hm', text: 'One two' })
   expect(withPiece(draft, piece('n', 'text', 'Again'))).toEqual({ messageId: 'n', thinking: '', text: 'Again' })
+})
+
+test('a change of history tells what else is to be read anew', () => {
+  const told = (eventType: string, more: object): FeedEvent => ({
+    type: 'history',
+    data: { id: 'e', timestamp: AT, entryType: 'task_event', eventType, eventData: {}, ...more },
+  })
+  expect(changes(told('task_deleted', { taskId: 't' }))).toEqual({ ...NONE, tasks: ['t'] })
+  expect(changes(told('task_purged', { eventData: { taskId: 't' } }))).toEqual({ ...NONE, tasks: ['t'] })
+  expect(changes(told('contract_deleted', { contractId: 'c' }))).toEqual({ ...NONE, contracts: ['c'], lists: true })
+  expect(changes(told('contract_purged', { eventData: { contractId: 'c' } }))).toEqual({
+    ...NONE,
+    contracts: ['c'],
+    lists: true,
+  })
+  expect(changes(told('conversation_moved', { taskId: 't' }))).toEqual({ ...NONE, tasks: ['t'], moved: ['t'] })
+  expect(changes(told('checkpoint_undone', { taskId: 't' }))).toEqual({ ...NONE, tasks: ['t'], checkpoints: ['t'] })
 })

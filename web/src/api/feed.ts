@@ -23,6 +23,10 @@ export interface Changes {
   silent: Set<string>
   /** Tasks of which a turn has ended: only now it is known what its messages cost. */
   turned: Set<string>
+  /** Tasks whose conversation goes on from elsewhere. */
+  moved: Set<string>
+  /** Whether many tasks came or went at once. */
+  lists: boolean
   /** Messages that were told, by task. */
   messages: Map<string, Message[]>
 }
@@ -34,6 +38,8 @@ export function noChanges(): Changes {
     checkpoints: new Set(),
     silent: new Set(),
     turned: new Set(),
+    moved: new Set(),
+    lists: false,
     messages: new Map(),
   }
 }
@@ -56,8 +62,33 @@ export function gather(changes: Changes, event: FeedEvent): void {
     case 'history':
       if (event.data.taskId) changes.tasks.add(event.data.taskId)
       if (event.data.contractId) changes.contracts.add(event.data.contractId)
+      whatChanged(changes, event.data)
       return
     case 'delta':
+  }
+}
+
+/** What a change of history changes beyond the task or contract that it names. */
+function whatChanged(changes: Changes, { eventType, taskId, eventData }: Schemas['HistoryEntry']): void {
+  const named = eventData as { taskId?: string; contractId?: string }
+  switch (eventType) {
+    case 'conversation_moved':
+      if (taskId) changes.moved.add(taskId)
+      return
+    case 'checkpoint_undone':
+    case 'checkpoint_restored':
+      if (taskId) changes.checkpoints.add(taskId)
+      return
+    case 'task_purged':
+      if (named.taskId) changes.tasks.add(named.taskId)
+      return
+    case 'contract_purged':
+      if (named.contractId) changes.contracts.add(named.contractId)
+      changes.lists = true
+      return
+    case 'contract_deleted':
+    case 'contract_restored':
+      changes.lists = true
   }
 }
 

@@ -3,6 +3,7 @@ import { pulse } from '../lib/pulse'
 import { Store } from '../lib/store'
 import { answer, api, type Contract, type Message, type Task } from './client'
 import { type Changes, type Draft, FEED_EVENTS, type FeedEvent, gather, noChanges, withPiece } from './feed'
+import { Problem } from './problem'
 import {
   type ContractFilter,
   type ContractPage,
@@ -14,6 +15,13 @@ import {
   taskQuery,
 } from './queries'
 import { contractBelongs, type Pages, taskBelongs, withMessages, withRow } from './rows'
+
+const MISSING = Symbol('missing')
+
+/** What is not there is told from what could not be read. */
+function missing(error: unknown): typeof MISSING | undefined {
+  return error instanceof Problem && error.code === 'NOT_FOUND' ? MISSING : undefined
+}
 
 /** How fresh the page is. */
 export type Liveness = { state: 'connecting' } | { state: 'live' } | { state: 'lost'; since: number }
@@ -133,6 +141,11 @@ export class Live {
     for (const [task, told] of changes.messages) this.#tell(task, told)
     for (const task of changes.silent) this.#hush(task)
     for (const task of changes.turned) this.#price(task)
+    for (const task of changes.moved) {
+      void this.#client.invalidateQueries({ queryKey: conversationQuery(task).queryKey })
+    }
+    // What went with a contract, or came back with it, is told by the contract alone.
+    if (changes.lists) void this.#client.invalidateQueries({ queryKey: ['tasks'] })
     for (const task of changes.checkpoints) {
       void this.#client.invalidateQueries({ queryKey: ['checkpoints', task] })
     }
@@ -190,8 +203,19 @@ export class Live {
   /** Reads a task, and puts it where it is known. */
   async readTask(id: string): Promise<void> {
     const path = { id }
-    const task = await answer(api.GET('/api/v1/mesh/tasks/{id}', { params: { path } })).catch(() => undefined)
-    if (task) this.tookTask(task)
+    const task = await answer(api.GET('/api/v1/mesh/tasks/{id}', { params: { path } })).catch(missing)
+    if (task === MISSING) this.#lostTask(id)
+    else if (task) this.tookTask(task)
+  }
+
+  /** Takes a task out of where it is known: it was deleted. */
+  #lostTask(id: string): void {
+    for (const [key, list] of this.#client.getQueriesData<Pages<TaskPage>>({ queryKey: ['tasks'] })) {
+      const task = list?.pages.flatMap(page => page.tasks).find(each => each.id === id)
+      if (list && task) this.#client.setQueryData(key, withRow(list, 'tasks', task, false))
+    }
+    // A page that shows it says that it is gone.
+    void this.#client.invalidateQueries({ queryKey: taskQuery(id).queryKey })
   }
 
   /** Puts a task as it is now wherever it is known. */
@@ -219,8 +243,18 @@ export class Live {
   /** Reads a contract, and puts it where it is known. */
   async readContract(id: string): Promise<void> {
     const path = { id }
-    const contract = await answer(api.GET('/api/v1/contracts/{id}', { params: { path } })).catch(() => undefined)
-    if (contract) this.tookContract(contract)
+    const contract = await answer(api.GET('/api/v1/contracts/{id}', { params: { path } })).catch(missing)
+    if (contract === MISSING) this.#lostContract(id)
+    else if (contract) this.tookContract(contract)
+  }
+
+  /** Takes a contract out of where it is known: it was deleted, and its tasks with it. */
+  #lostContract(id: string): void {
+    for (const [key, list] of this.#client.getQueriesData<Pages<ContractPage>>({ queryKey: ['contracts'] })) {
+      const contract = list?.pages.flatMap(page => page.contracts).find(each => each.id === id)
+      if (list && contract) this.#client.setQueryData(key, withRow(list, 'contracts', contract, false))
+    }
+    void this.#client.invalidateQueries({ queryKey: contractQuery(id).queryKey })
   }
 
   /** Puts a contract as it is now wherever it is known. */

@@ -8,10 +8,10 @@ use crate::{
     workshop::Workshop,
     worktrees::{ByHand, kept_changing},
 };
-use makima_model::RunId;
+use makima_model::{CheckpointId, RunId, TaskId};
 use makima_wire::{
     Code,
-    frame::{Checkpointed, CommandOutcome, CommandResult},
+    frame::{Checkpointed, CommandOutcome, CommandResult, LastCheckpoint},
 };
 use std::sync::Arc;
 
@@ -30,5 +30,19 @@ pub(super) async fn make_checkpoint(
         }
         Err(error) if kept_changing(&error) => Outcome::refused(Code::WorktreeChanging, told(&error)),
         Err(error) => Outcome::refused(Code::Conflict, told_with_advice(&error)),
+    }
+}
+
+/// Has the next checkpoint follow another one than the newest that was made, or that one again (`instead`: `None`).
+pub(super) async fn move_checkpoint(
+    workshop: Arc<Workshop>,
+    task: TaskId,
+    checkpoint: CheckpointId,
+    instead: Option<Option<LastCheckpoint>>,
+) -> Outcome {
+    match workshop.worktrees.move_checkpoint(task, checkpoint, instead).await {
+        Ok(true) => Outcome::done(),
+        Ok(false) => Outcome::refused(Code::Conflict, "a newer checkpoint follows it already"),
+        Err(error) => Outcome::refused(Code::Conflict, told(&error)),
     }
 }

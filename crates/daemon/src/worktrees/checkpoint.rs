@@ -1,6 +1,10 @@
 //! Checkpoints: after a turn, and by hand.
 
-use super::{TaskFile, Worktrees, new_blob::NewBlob, task_file};
+use super::{
+    TaskFile, Worktrees,
+    new_blob::NewBlob,
+    task_file::{self, Instead},
+};
 use crate::{DaemonError, disk, error::told, trouble::DiskTrouble};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use makima_git::{
@@ -130,6 +134,24 @@ impl Worktrees {
         made.await?.ok_or_else(|| DaemonError::Missing { path: self.folders.worktree(wanted.task) })
     }
 
+    /// Has the next checkpoint follow another one than the newest that was made here, or that one again. Whether the checkpoint is
+    /// that newest one; else nothing is changed.
+    pub(crate) async fn move_checkpoint(
+        &self,
+        task: TaskId,
+        id: CheckpointId,
+        instead: Option<Option<LastCheckpoint>>,
+    ) -> Result<bool, DaemonError> {
+        let _held = self.hold(task).await;
+        let mut file = TaskFile::find(&self.folders, task).await?;
+        if file.with_id(id).is_none() {
+            return Ok(false);
+        }
+        file.instead = instead.map(|last| Instead { last });
+        file.write(&self.folders, task).await?;
+        Ok(true)
+    }
+
     /// `None`: it is for a turn that changed nothing.
     async fn make(
         &self,
@@ -142,7 +164,7 @@ impl Worktrees {
         let made_here = file.made.as_ref().map(|made| made.checkpoint.id);
         let committed = file.committed.as_deref().filter(|_| last.as_ref().map(|last| last.id) == made_here);
         let previous = committed.or(last.as_ref().map(|last| last.commit.as_str()));
-        let number = last.as_ref().map_or(1, |last| last.number + 1);
+        let number = file.next_number(wanted.last);
         let at = self.clock.now();
         let request = CheckpointRequest {
             task: wanted.task.to_string(),
@@ -185,7 +207,7 @@ impl Worktrees {
         worktree: &Worktree,
         request: &CheckpointRequest,
     ) -> Result<Option<CheckpointMade>, DaemonError> {
-        let number = last.as_ref().map_or(1, |last| last.number + 1);
+        let number = file.next_number(wanted.last);
         let mut blob = NewBlob::create(&self.folders, wanted.task).await?;
         let made = worktree.checkpoint_with_patch(request, LARGEST_PATCH, &mut blob).await;
         // No patch: it is above the limit, or there is none.
@@ -216,8 +238,7 @@ impl Worktrees {
             not_held: made.not_held.iter().map(not_held).collect(),
             patch,
         };
-        file.committed = None;
-        file.making = None;
+        (file.committed, file.making, file.instead) = (None, None, None);
         file.made = Some(task_file::Made { checkpoint: checkpoint.clone(), run: wanted.run });
         file.write(&self.folders, wanted.task).await?;
         Ok(Some(checkpoint))

@@ -39,6 +39,7 @@ impl Worktrees {
                 base_commit: base_commit.clone(),
                 made: None,
                 making: None,
+                instead: None,
                 committed: None,
                 published: None,
                 published_at: None,

@@ -20,6 +20,9 @@ pub(crate) struct TaskFile {
     /// The checkpoint by hand that is being made: a daemon that died may have left a ref of it.
     #[serde(default)]
     pub(super) making: Option<ByHand>,
+    /// That checkpoint was put away: the next one follows this instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) instead: Option<Instead>,
     /// The commit that was made of what that checkpoint holds, and HEAD stands on: nothing has changed since, though HEAD moved.
     pub(super) committed: Option<String>,
     /// What last became of the branch in the user's repository.
@@ -27,6 +30,13 @@ pub(crate) struct TaskFile {
     /// The end of a turn, or of a run (0), for which that was done.
     #[serde(default)]
     pub(super) published_at: Option<(RunId, u32)>,
+}
+
+/// What the next checkpoint follows, where the newest was put away.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Instead {
+    /// `None`: nothing, as the first one.
+    pub(super) last: Option<LastCheckpoint>,
 }
 
 /// A checkpoint, and what it was made for.
@@ -55,6 +65,18 @@ impl TaskFile {
 
     /// The checkpoint that the next one follows: of those made here and the one that the server knows, the newer.
     pub(super) fn last(&self, known: Option<&LastCheckpoint>) -> Option<LastCheckpoint> {
+        if let Some(Instead { last }) = &self.instead {
+            return last.clone();
+        }
+        self.newest(known)
+    }
+
+    /// The number of the next checkpoint: one that was put away keeps its own.
+    pub(super) fn next_number(&self, known: Option<&LastCheckpoint>) -> i64 {
+        self.newest(known).map_or(1, |newest| newest.number + 1)
+    }
+
+    fn newest(&self, known: Option<&LastCheckpoint>) -> Option<LastCheckpoint> {
         let here = self.made.as_ref().map(|made| LastCheckpoint {
             id: made.checkpoint.id,
             commit: made.checkpoint.commit_sha.clone(),

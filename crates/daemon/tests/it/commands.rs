@@ -1,10 +1,11 @@
 //! Commands that are no part of a run's course.
 
-use crate::lab::{Lab, text, write};
+use crate::lab::{Lab, eventually, text, write};
+use makima_failpoints::Failpoints;
 use makima_model::{CheckpointKind, CheckpointMade, Record, RunOutcome};
 use makima_wire::{
     Code,
-    frame::{Command, CommandOutcome, CommandResult, CopiedFiles, Refusal, StartRun},
+    frame::{Command, CommandOutcome, CommandResult, CopiedFiles, LastCheckpoint, Refusal, StartRun},
 };
 use serde_json::json;
 
@@ -148,5 +149,137 @@ async fn a_task_goes_on_from_anothers_checkpoint_and_gets_its_ignored_files() {
     let end = lab.ended(&broken).await;
     assert_eq!(end.outcome, RunOutcome::Failed);
     assert!(end.reason.unwrap().contains("leads out of the worktree"));
+    daemon.stop().await;
+}
+
+/// What is here of a task: its worktree, what is known of it, its runs' folders, and its refs and branch in the clone.
+fn left_of(lab: &Lab, run: &StartRun) -> Vec<String> {
+    let data = lab.data();
+    let mut left = Vec::new();
+    for path in
+        [lab.worktree(run), data.join("tasks").join(format!("{}.json", run.task)), lab.run_folder(run.run)]
+    {
+        if path.exists() {
+            left.push(path.strip_prefix(&data).unwrap().display().to_string());
+        }
+    }
+    for clone in std::fs::read_dir(data.join("repositories")).unwrap() {
+        let clone = clone.unwrap().path();
+        let refs = lab.repo.git(["-C", clone.to_str().unwrap(), "for-each-ref", "--format=%(refname)"]);
+        let ours = |name: &&str| name.contains(&run.task.to_string()) || name.ends_with(&run.branch_name);
+        left.extend(refs.lines().filter(ours).map(str::to_owned));
+    }
+    left
+}
+
+/// Fault: the daemon is killed
+/// Moment: when it has kept the command to erase a task and not begun
+/// Outcome: the next daemon erases it
+/// Moment: when what worked on the task is stopped
+/// Outcome: the next daemon erases it
+/// Moment: when the worktree is gone
+/// Outcome: the next daemon erases the rest
+/// Moment: when the refs are gone
+/// Outcome: the next daemon erases the rest
+/// Moment: when the runs are gone and what came of it is not kept
+/// Outcome: the next daemon finds nothing left to do, and says that it is done, once
+/// Moment: when what came of it is kept and not told
+/// Outcome: the next daemon says that it is done, once
+#[tokio::test]
+async fn a_task_is_erased_wherever_the_daemon_dies_and_the_users_repository_left_alone() {
+    let mut lab = Lab::new(json!({
+        "GO": [{"content": [text("Done."), write("a.txt", "a")]}],
+        "STAY": [{"content": [text("stays")], "wait_for_file": "{{LAB}}/never"}],
+    }))
+    .await;
+    let daemon = lab.daemon().await;
+    let other = lab.run("GO");
+    lab.start(&other);
+    lab.ended(&other).await;
+    daemon.detach().await;
+    let kept = left_of(&lab, &other);
+    assert!(kept.len() > 3, "{kept:?}");
+    for step in [
+        "command.kept",
+        "purge.stopped",
+        "purge.worktree",
+        "purge.refs",
+        "purge.worktree_gone",
+        "purge.runs_gone",
+        "command.done",
+        "command.told",
+    ] {
+        lab.failpoints = Failpoints::default();
+        let daemon = lab.daemon().await;
+        let run = lab.run("GO");
+        lab.start(&run);
+        lab.ended(&run).await;
+        let published = lab.repo.git(["rev-parse", &run.branch_name]);
+        assert!(!left_of(&lab, &run).is_empty(), "{step}");
+        lab.failpoints.freeze_at(step);
+        let id = lab.clock.new_id();
+        lab.server.command(id, Command::PurgeTask { task: run.task });
+        eventually(|| lab.failpoints.is_frozen().then_some(())).await;
+        daemon.detach().await;
+        assert_eq!(lab.server.kept().finished.get(&id), None, "{step}");
+
+        lab.failpoints = Failpoints::default();
+        let daemon = lab.daemon().await;
+        let outcome = lab.server.until(|kept| kept.finished.get(&id).cloned()).await;
+        assert_eq!(outcome, CommandOutcome::Done(CommandResult::Done), "{step}");
+        assert_eq!(left_of(&lab, &run), [""; 0], "{step}");
+        assert_eq!(left_of(&lab, &other), kept, "{step}");
+        assert_eq!(lab.repo.git(["rev-parse", &run.branch_name]), published);
+        daemon.detach().await;
+    }
+    // One whose agent still works: it is stopped first.
+    let daemon = lab.daemon().await;
+    let run = lab.run("STAY");
+    lab.start(&run);
+    lab.said(&run, "stays").await;
+    assert_eq!(
+        lab.order(Command::PurgeTask { task: run.task }).await,
+        CommandOutcome::Done(CommandResult::Done)
+    );
+    assert_eq!(left_of(&lab, &run), [""; 0]);
+    // And one that never ran here.
+    let never = lab.clock.new_id();
+    assert_eq!(
+        lab.order(Command::PurgeTask { task: never }).await,
+        CommandOutcome::Done(CommandResult::Done)
+    );
+    lab.verify();
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn the_next_checkpoint_follows_the_one_before_that_which_was_put_away() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("Done."), write("a.txt", "a\n")]}]})).await;
+    let daemon = lab.daemon().await;
+    let run = lab.run("GO");
+    lab.start(&run);
+    lab.ended(&run).await;
+    let worktree = lab.worktree(&run);
+    std::fs::write(worktree.join("b.txt"), "b\n").unwrap();
+    let first = checkpoint(&lab, &run).await;
+    std::fs::write(worktree.join("c.txt"), "c\n").unwrap();
+    let second = checkpoint(&lab, &run).await;
+    let last = LastCheckpoint::from(&first);
+    let away = |checkpoint, last| Command::PutCheckpointAway { task: run.task, checkpoint, last };
+    let refused = lab.order(away(first.id, None)).await;
+    assert!(matches!(refused, CommandOutcome::Refused(Refusal { code: Code::Conflict, .. })), "{refused:?}");
+    for _ in 0..2 {
+        let done = lab.order(away(second.id, Some(last.clone()))).await;
+        assert_eq!(done, CommandOutcome::Done(CommandResult::Done));
+    }
+    let third = checkpoint(&lab, &run).await;
+    assert_eq!((third.previous, third.number), (Some(first.id), second.number + 1));
+    let files: Vec<&str> = third.files_changed.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(files, ["c.txt"]);
+    // One that is had again before the next is made is followed again.
+    lab.order(away(third.id, Some(last))).await;
+    lab.order(Command::BringCheckpointBack { task: run.task, checkpoint: third.id }).await;
+    assert_eq!(checkpoint(&lab, &run).await.previous, Some(third.id));
+    lab.verify();
     daemon.stop().await;
 }

@@ -1,6 +1,7 @@
 //! `makima contract`
 
 mod create;
+mod delete;
 mod list;
 mod phase;
 mod show;
@@ -22,6 +23,7 @@ pub(crate) enum ContractCommand {
     List(list::ListArguments),
     Show(show::ShowArguments),
     Phase(phase::PhaseArguments),
+    Delete(delete::DeleteArguments),
 }
 
 /// Does it.
@@ -35,6 +37,7 @@ pub(crate) async fn contract(
         ContractCommand::List(arguments) => list::list(global, arguments, printer).await,
         ContractCommand::Show(arguments) => show::show(global, arguments, printer).await,
         ContractCommand::Phase(arguments) => phase::phase(global, arguments, printer).await,
+        ContractCommand::Delete(arguments) => delete::delete(global, arguments, printer).await,
     }
 }
 

@@ -5,10 +5,13 @@ mod cancel;
 mod checkpoint;
 mod checkpoints;
 mod create;
+mod delete;
 mod list;
 mod logs;
+mod restore;
 mod send;
 mod show;
+mod snapshots;
 mod stop;
 
 use crate::{
@@ -31,6 +34,9 @@ pub(crate) enum TaskCommand {
     Answer(answer::AnswerArguments),
     Checkpoint(checkpoint::CheckpointArguments),
     Checkpoints(checkpoints::CheckpointsArguments),
+    Snapshots(snapshots::SnapshotsArguments),
+    Restore(restore::RestoreArguments),
+    Delete(delete::DeleteArguments),
 }
 
 /// Does it.
@@ -46,5 +52,8 @@ pub(crate) async fn task(global: &Global, command: TaskCommand, printer: &Printe
         TaskCommand::Answer(arguments) => answer::answer(global, arguments, printer).await,
         TaskCommand::Checkpoint(arguments) => checkpoint::checkpoint(global, arguments, printer).await,
         TaskCommand::Checkpoints(arguments) => checkpoints::checkpoints(global, arguments, printer).await,
+        TaskCommand::Snapshots(arguments) => snapshots::snapshots(global, arguments, printer).await,
+        TaskCommand::Restore(arguments) => restore::restore(global, arguments, printer).await,
+        TaskCommand::Delete(arguments) => delete::delete(global, arguments, printer).await,
     }
 }

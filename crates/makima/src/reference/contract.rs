@@ -33,6 +33,11 @@ impl Named for Contract {
 }
 
 impl ContractRef {
+    /// The word.
+    pub(super) fn word(&self) -> &str {
+        &self.0
+    }
+
     /// Whether it says that there shall be none, in a list of tasks.
     pub(crate) fn is_none(&self) -> bool {
         self.0 == "none"

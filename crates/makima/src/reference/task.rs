@@ -32,6 +32,11 @@ impl Named for Task {
 }
 
 impl TaskRef {
+    /// The word.
+    pub(super) fn word(&self) -> &str {
+        &self.0
+    }
+
     /// The task, if exactly one is meant.
     pub(crate) async fn find(&self, client: &Client) -> Result<Task, Failure> {
         if let Ok(id) = self.0.parse::<TaskId>() {

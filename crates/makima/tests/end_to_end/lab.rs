@@ -105,6 +105,8 @@ pub(crate) struct Lab {
     pub(crate) repo: TestRepo,
     up: Option<Up>,
     database: Option<String>,
+    /// The step at which the next `makima up` is to be killed.
+    pub(crate) failpoint: Option<&'static str>,
 }
 
 impl Lab {
@@ -115,7 +117,7 @@ impl Lab {
 
     /// The same in a folder of the test's.
     pub(crate) fn in_folder(folder: TempDir, scripts: Value) -> Self {
-        let lab = Self { folder, repo: TestRepo::new(), up: None, database: None };
+        let lab = Self { folder, repo: TestRepo::new(), up: None, database: None, failpoint: None };
         fs::create_dir_all(lab.data()).unwrap();
         let scenario = lab.path("scenario.json");
         fs::write(&scenario, json!({ "scripts": scripts }).to_string()).unwrap();
@@ -181,6 +183,9 @@ impl Lab {
         assert!(self.up.is_none(), "it is up already");
         let mut command = self.makima(&["up", "--json", "--listen", address]);
         command.args(more);
+        if let Some(step) = self.failpoint {
+            command.env("MAKIMA_FAILPOINT", step);
+        }
         if let Some(url) = &self.database {
             command.args(["--database-url", url]);
         }
@@ -234,6 +239,14 @@ impl Lab {
         let mut up = self.up.take().expect("it is up");
         send(&up.child, signal);
         wait(&mut up.child)
+    }
+
+    /// Waits until `makima up` has been killed at its step.
+    pub(crate) fn killed(&mut self) {
+        use std::os::unix::process::ExitStatusExt;
+        let mut up = self.up.take().expect("it is up");
+        assert_eq!(wait(&mut up.child).signal(), Some(9));
+        self.failpoint = None;
     }
 
     /// The link that `makima up` printed.

@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod claude;
+mod cuts;
 mod daemon;
 mod demo;
 mod disks;
 mod kills;
 mod lab;
+mod operations;
 mod readme;
 mod restart;
 mod run;

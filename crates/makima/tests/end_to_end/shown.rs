@@ -6,7 +6,8 @@ use makima_client::Client;
 use makima_model::TaskStatus;
 use makima_wire::{
     Checkpoint, CheckpointList, Contract, ContractList, CreatedKey, DaemonList, Key, KeyList, ListContracts,
-    ListTasks, SentMessage, SignInLink, Task, TaskList,
+    ListOperations, ListTasks, Operation, OperationList, Order, SentMessage, SignInLink, SnapshotList, Task,
+    TaskList,
 };
 use regex::Regex;
 use serde::de::DeserializeOwned;
@@ -80,6 +81,16 @@ impl<'a> Session<'a> {
         );
         let keys = client.keys().await.unwrap().keys;
         named.extend(keys.iter().map(|key| (key.id.to_string(), format!("key {}", key.name))));
+        let ascending = ListOperations { order: Some(Order::Asc), ..ListOperations::default() };
+        let operations = client.operations(&ascending).await.unwrap().operations;
+        for (n, operation) in operations.iter().enumerate() {
+            named.push((operation.id.to_string(), format!("operation {}", n + 1)));
+            // What is in the trash is in no list.
+            named.extend(operation.task_id.map(|task| (task.to_string(), "task".to_owned())));
+            named.extend(operation.contract_id.map(|contract| (contract.to_string(), "contract".to_owned())));
+            let head = operation.after.as_ref().and_then(|after| after.conversation);
+            named.extend(head.map(|head| (head.branch_id.to_string(), "branch".to_owned())));
+        }
         for daemon in client.daemons().await.unwrap().daemons {
             named.push((daemon.id.to_string(), "daemon".to_owned()));
             text = text.replace(&format!(" {} ", daemon.hostname), " [HOST] ");
@@ -204,6 +215,38 @@ async fn every_command_says_what_it_has_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_history_is_asked_for_told_and_undone() {
+    let lab = lab();
+    let mut session = Session::new(&lab);
+    session.call(&["op", "log"]);
+    session.call(&["undo", "--yes"]);
+    session.call(&["contract", "create", "Parser"]);
+    session.call(&["task", "create", "MORE", "--contract", "Parser", "--name", "More"]);
+    let task = lab.task().await.id;
+    lab.task_when(task, "it is done", |task| task.status == TaskStatus::Completed).await;
+    // Nobody can be asked here.
+    session.call(&["task", "delete", "More"]);
+    session.call(&["task", "delete", "More", "--yes"]);
+    session.call(&["task", "show", &task.to_string()]);
+    session.call(&["op", "log", "--task", &task.short()]);
+    session.call(&["op", "show", "delete"]);
+    session.call(&["undo", "--yes"]);
+    session.call(&["undo", "--yes"]);
+    session.call(&["task", "show", "More", "--json"]);
+    session.call(&["contract", "delete", "Parser", "--yes"]);
+    session.call(&["contract", "list"]);
+    session.call(&["undo", "--yes"]);
+    session.call(&["op", "log"]);
+    session.call(&["task", "delete", "More", "--purge", "--yes"]);
+    session.call(&["undo", "--yes"]);
+    session.call(&["op", "log"]);
+    let shown = session.end().await;
+    // The whole of a task is another test's.
+    let shown = Regex::new(r"(?m)^\{.*\}$").unwrap().replace_all(&shown, "{…}").into_owned();
+    assert_snapshot!(shown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_not_found() {
     let lab = lab();
     let mut session = Session::new(&lab);
@@ -216,6 +259,13 @@ async fn what_is_not_there_is_not_found() {
         &["task", "answer", "nosuch", "allow"],
         &["task", "checkpoint", "nosuch"],
         &["task", "checkpoints", "nosuch"],
+        &["task", "snapshots", "nosuch"],
+        &["task", "restore", "nosuch", "nosuch", "--yes"],
+        &["task", "delete", "nosuch", "--yes"],
+        &["task", "delete", "nosuch", "--purge", "--yes"],
+        &["contract", "delete", "nosuch", "--yes"],
+        &["op", "show", "nosuch"],
+        &["undo", "nosuch", "--yes"],
         &["task", "show", "01a1fb67-1b58-72b2-b33a-30ddde8c70fb"],
         &["task", "create", "plan", "--contract", "nosuch"],
         &["task", "create", "plan", "--daemon", "nosuch"],
@@ -252,6 +302,9 @@ async fn a_key_that_is_wrong_or_revoked_opens_nothing() {
         &["task", "answer", "abcd", "allow"],
         &["task", "checkpoint", "abcd"],
         &["task", "checkpoints", "abcd"],
+        &["task", "delete", "abcd", "--yes"],
+        &["op", "log"],
+        &["undo", "--yes"],
         &["contract", "create", "name"],
         &["contract", "list"],
         &["contract", "show", "abcd"],
@@ -301,6 +354,10 @@ async fn json_is_one_document_in_the_shape_of_the_api() {
     let _: Checkpoint = is_one(&lab, &["task", "checkpoint", "WORK"]);
     let checkpoints: CheckpointList = is_one(&lab, &["task", "checkpoints", "WORK"]);
     assert_eq!(checkpoints.total_count, 2);
+    let undone: Operation = is_one(&lab, &["undo", "--yes"]);
+    assert_eq!(is_one::<Operation>(&lab, &["op", "show", &undone.id.to_string()]), undone);
+    assert_eq!(is_one::<OperationList>(&lab, &["op", "log"]).total_count, 2);
+    assert_eq!(is_one::<SnapshotList>(&lab, &["task", "snapshots", "WORK"]).total_count, 1);
     let _: SentMessage = is_one(&lab, &["task", "send", "WORK", "MORE", "--no-follow"]);
     lab.task_when(task.id, "it is done again", |task| task.run_number == 2 && task.status.is_over()).await;
     let cancelled: Task = is_one(&lab, &["task", "cancel", "WORK"]);

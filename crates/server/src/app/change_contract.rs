@@ -3,6 +3,7 @@
 use super::{
     App,
     contracts::{ContractView, note},
+    operations::no_contract,
     texts,
 };
 use crate::{caller::Caller, error::ApiError, precondition::Expected};
@@ -28,7 +29,7 @@ impl App {
         wanted.description.as_deref().map(|text| texts::long("description", text)).transpose()?;
         let mut tx = self.db().begin().await?;
         let before = contracts::lock(&mut tx, by.owner, id).await?;
-        let before = before.ok_or_else(|| ApiError::not_found("contract"))?;
+        let Some(before) = before else { return Err(no_contract(&mut tx, by.owner, id).await?) };
         expected.holds_of(Some(before.version))?;
         let mut after = before.clone();
         after.name = name.unwrap_or(after.name);
@@ -57,7 +58,7 @@ impl App {
         }
         let mut tx = self.db().begin().await?;
         let before = contracts::lock(&mut tx, by.owner, id).await?;
-        let before = before.ok_or_else(|| ApiError::not_found("contract"))?;
+        let Some(before) = before else { return Err(no_contract(&mut tx, by.owner, id).await?) };
         if before.phase == phase {
             return Err(ApiError::new(Code::Conflict, format!("the contract is in phase {phase} already")));
         }

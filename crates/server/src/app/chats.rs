@@ -8,7 +8,6 @@ use makima_model::{
 use makima_store::{
     StoreError, Tx,
     chats::{self, ChatConversation, ChatMessage},
-    contracts,
     events::{self, NewHistory},
 };
 use makima_wire::{List, SayInChat};
@@ -236,8 +235,7 @@ async fn locked(tx: &mut Tx, by: Caller, chat: Chat) -> Result<Option<Contract>,
 /// Of a contract's chat: the contract, or 404.
 async fn existing_contract(tx: &mut Tx, by: Caller, chat: Chat) -> Result<Option<Contract>, ApiError> {
     let Some(id) = chat.contract() else { return Ok(None) };
-    let contract = contracts::get(tx, by.owner, id).await?;
-    contract.map(Some).ok_or_else(|| ApiError::not_found("contract"))
+    super::contracts::existing_contract(tx, by.owner, id).await.map(Some)
 }
 
 /// What a message is about.

@@ -1,7 +1,7 @@
 //! Commands to daemons: rows first, sent by whichever replica holds the daemon's connection.
 
 use super::App;
-use makima_model::{CommandId, DaemonId, OwnerId, RunId};
+use makima_model::{CommandId, DaemonId, Operation, OperationId, OwnerId, RunId};
 use makima_store::{StoreError, Tx, Wake, commands, daemons};
 use makima_wire::frame::{Command, CommandOutcome};
 use std::time::Duration;
@@ -22,10 +22,33 @@ impl App {
         run: Option<RunId>,
         command: &Command,
     ) -> Result<CommandId, StoreError> {
-        let id = self.clock().new_id();
+        self.queue_command(tx, (owner, None), daemon, run, command).await
+    }
+
+    /// Queues a command that is the effect of an operation.
+    pub(crate) async fn queue_for(
+        &self,
+        tx: &mut Tx,
+        operation: &Operation,
+        daemon: DaemonId,
+        run: Option<RunId>,
+        command: &Command,
+    ) -> Result<CommandId, StoreError> {
+        self.queue_command(tx, (operation.owner, Some(operation.id)), daemon, run, command).await
+    }
+
+    async fn queue_command(
+        &self,
+        tx: &mut Tx,
+        (owner, operation): (OwnerId, Option<OperationId>),
+        daemon: DaemonId,
+        run: Option<RunId>,
+        command: &Command,
+    ) -> Result<CommandId, StoreError> {
+        let (id, created_at) = (self.clock().new_id(), self.clock().now());
         let body = serde_json::to_vec(command).unwrap_or_default();
-        let now = self.clock().now();
-        commands::queue(tx, &commands::NewCommand { id, owner, daemon, run, body, created_at: now }).await?;
+        commands::queue(tx, &commands::NewCommand { id, owner, daemon, run, body, operation, created_at })
+            .await?;
         Ok(id)
     }
 

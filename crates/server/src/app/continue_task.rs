@@ -1,6 +1,6 @@
 //! What a task begins with that goes on from another's worktree (specification, §3.4).
 
-use super::{App, tasks::existing, texts};
+use super::{App, Making, tasks::existing, texts};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{DaemonId, DaemonStatus};
 use makima_store::{
@@ -70,9 +70,10 @@ impl App {
         name: &str,
     ) -> Result<(String, Option<String>), ApiError> {
         let message = format!("Before {name:?} goes on from here");
-        let why = match self.make_checkpoint(by.aside(), source.id, Some(message)).await {
-            Ok(checkpoint) => return Ok((checkpoint.made.commit_sha, None)),
-            Err(error) if error.code() == Code::NoDaemon => error,
+        let why = match self.make_checkpoint_in_turn(by.aside(), source.id, &message).await {
+            Ok(Making::Made(checkpoint)) => return Ok((checkpoint.made.commit_sha, None)),
+            Ok(Making::GoesOn(_)) => "its daemon did not answer in time".to_owned(),
+            Err(error) if error.code() == Code::NoDaemon => error.message().to_owned(),
             Err(error) => return Err(error),
         };
         let mut tx = self.db().read().await?;
@@ -90,8 +91,7 @@ impl App {
         let note = format!(
             "{:?} could not be asked for its worktree as it is now ({}): this task begins with {what}; what changed there \
              since is not in it",
-            source.name,
-            why.message()
+            source.name, why
         );
         Ok((commit, Some(note)))
     }

@@ -1,6 +1,6 @@
 //! Contracts: made, read, listed.
 
-use super::{App, Listed, lists, texts};
+use super::{App, Listed, lists, operations::no_contract, texts};
 use crate::{caller::Caller, cursor::ListMark, error::ApiError};
 use makima_model::{Clock, Contract, ContractId, ContractStatus, EventKind, OwnerId, Phase};
 use makima_store::{
@@ -86,8 +86,7 @@ impl App {
     /// The contract.
     pub(crate) async fn contract(&self, by: Caller, id: ContractId) -> Result<ContractView, ApiError> {
         let mut tx = self.db().read().await?;
-        let contract =
-            contracts::get(&mut tx, by.owner, id).await?.ok_or_else(|| ApiError::not_found("contract"))?;
+        let contract = existing_contract(&mut tx, by.owner, id).await?;
         let mut views = views(&mut tx, by.owner, vec![contract], &Filter::default()).await?;
         views.pop().ok_or_else(|| ApiError::not_found("contract"))
     }
@@ -117,6 +116,18 @@ impl App {
         };
         let rows = views(&mut tx, by.owner, page.rows, &filter).await?;
         Ok(Listed { rows, total: page.total, cursor: page.cursor })
+    }
+}
+
+/// The contract, or 404.
+pub(super) async fn existing_contract(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: ContractId,
+) -> Result<Contract, ApiError> {
+    match contracts::get(tx, owner, id).await? {
+        Some(contract) => Ok(contract),
+        None => Err(no_contract(tx, owner, id).await?),
     }
 }
 

@@ -1,16 +1,20 @@
 //! Making a task.
 
-use super::{App, TaskChange, TaskView, continue_task::worktrees_daemon, tasks::existing, texts};
+use super::{
+    App, TaskChange, TaskView, continue_task::worktrees_daemon, contracts::existing_contract,
+    tasks::existing, texts,
+};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{
     BranchId, DaemonId, EventKind, MessageId, NoticeLevel, TaskEventKind, TaskId, TaskRole, TaskStatus,
     branch_name, name_from_plan,
 };
 use makima_store::{
-    contracts, daemons,
+    Tx, contracts, daemons,
     events::{self, NewTaskEvent},
     inbox::{self, InboxMessage},
     tasks::{self, Task},
+    trash,
 };
 use makima_wire::{Code, CreateTask};
 use serde_json::json;
@@ -36,11 +40,7 @@ impl App {
 
         let mut tx = self.db().read().await?;
         let contract = match wanted.contract_id {
-            Some(id) => Some(
-                contracts::get(&mut tx, by.owner, id)
-                    .await?
-                    .ok_or_else(|| ApiError::not_found("contract"))?,
-            ),
+            Some(id) => Some(existing_contract(&mut tx, by.owner, id).await?),
             None => None,
         };
         let parent = match wanted.parent_task_id {
@@ -140,6 +140,7 @@ impl App {
             delivered: None,
         };
         let mut tx = self.db().begin().await?;
+        still_there(&mut tx, &task).await?;
         tasks::insert(&mut tx, &task).await?;
         inbox::put(&mut tx, &first).await?;
         self.note(&mut tx, by, id).await?;
@@ -221,4 +222,20 @@ impl App {
             },
         ))
     }
+}
+
+/// 404 where what the task belongs to or goes on from went into the trash meanwhile. It stays where it is until the end of the
+/// transaction.
+async fn still_there(tx: &mut Tx, task: &Task) -> Result<(), ApiError> {
+    if let Some(contract) = task.contract {
+        contracts::hold(tx, task.owner, contract).await?;
+        existing_contract(tx, task.owner, contract).await?;
+    }
+    let mut others: Vec<TaskId> = [task.parent, task.continue_from].into_iter().flatten().collect();
+    others.sort();
+    for other in others {
+        trash::lock_task(tx, task.owner, other).await?;
+        existing(tx, task.owner, other).await?;
+    }
+    Ok(())
 }

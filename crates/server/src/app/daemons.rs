@@ -3,7 +3,7 @@
 use super::App;
 use crate::{caller::Caller, error::ApiError, ingest};
 use makima_model::{Daemon, DaemonId, OwnerId, RunId};
-use makima_store::{StoreError, blobs, commands, daemons, runs, tasks};
+use makima_store::{StoreError, blobs, commands, daemons, runs, tasks, trash};
 use makima_wire::frame::{Hello, KnownRun};
 
 /// What comes of a hello.
@@ -42,11 +42,12 @@ impl App {
             else {
                 continue;
             };
-            let Some(task) = tasks::get(&mut tx, by.owner, run.task).await? else { continue };
+            let Some(task) = tasks::kept(&mut tx, by.owner, run.task).await? else { continue };
+            let is_deleted = trash::of_task(&mut tx, by.owner, run.task).await?.is_some();
             known.push(KnownRun {
                 run: *id,
                 last_entry: u64::try_from(run.last_entry).unwrap_or(0),
-                replaced: task.run_number > run.number,
+                replaced: task.run_number > run.number || task.conversation != run.branch || is_deleted,
             });
         }
         tx.commit().await?;
@@ -80,6 +81,9 @@ impl App {
         let mut tx = self.db().begin().await?;
         blobs::put(&mut tx, owner, &blob, self.clock().now()).await?;
         tx.commit().await?;
+        // Whoever removes a file that nobody has any more looks for its row after the file is put aside: so if that was this one, it
+        // is kept anew.
+        self.blobs().put(hash, bytes).await?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use super::App;
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{ContractId, MessageId, OwnerId, RunId, TaskId};
-use makima_store::{FeedScope, StoreError, contracts, runs, tasks};
+use makima_store::{FeedScope, StoreError, runs, tasks};
 use makima_wire::{Delta, DeltaKind};
 use std::collections::{HashMap, VecDeque};
 use tokio::sync::broadcast;
@@ -119,7 +119,7 @@ impl App {
     ) -> Result<FeedScope, ApiError> {
         let mut tx = self.db().read().await?;
         if let Some(id) = contract {
-            contracts::get(&mut tx, by.owner, id).await?.ok_or_else(|| ApiError::not_found("contract"))?;
+            super::contracts::existing_contract(&mut tx, by.owner, id).await?;
         }
         let Some(id) = task else {
             return Ok(contract.map_or(FeedScope::Owner, FeedScope::Contract));

@@ -5,7 +5,7 @@ use crate::{
     caller::{Caller, Presented, Via},
     error::ApiError,
 };
-use makima_model::{KeyId, OwnerId, PrincipalId, RunId, Timestamp};
+use makima_model::{KeyId, Origin, OwnerId, PrincipalId, RunId, Timestamp};
 use makima_store::{
     ApiKey, KeyKind, NewKey, StoreError, Tx, keys,
     users::{self, UserKind},
@@ -164,7 +164,8 @@ impl App {
         let secret = make(&mut tx, &session).await?;
         tx.commit().await?;
         let via = Via::Session(session.id);
-        Ok((Caller { principal: session.principal, owner: session.owner, via, attempt: None }, secret))
+        let (principal, owner) = (session.principal, session.owner);
+        Ok((Caller { principal, owner, via, origin: Origin::Web, attempt: None }, secret))
     }
 
     /// Ends the caller's session. An API key is not a session, and stays.
@@ -226,7 +227,8 @@ impl App {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Caller { principal: found.principal, owner: found.owner, via, attempt: None }))
+        let (principal, owner) = (found.principal, found.owner);
+        Ok(Some(Caller { principal, owner, via, origin: Origin::Api, attempt: None }))
     }
 }
 

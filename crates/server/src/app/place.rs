@@ -104,6 +104,11 @@ impl App {
         if !change.become_status(tx, task, TaskStatus::Starting, None).await? {
             return Ok(());
         }
+        // Its row is locked only now: whoever moved its conversation meanwhile is heard.
+        if let Some(now) = tasks::get(tx, task.owner, task.id).await? {
+            *task = now;
+        }
+        let run = Run { branch: task.conversation, turn_seq: task.message_count, ..run };
         runs::insert(tx, &run).await?;
         tasks::placed(tx, task.owner, task.id, run.number, (daemon, &agent), now).await?;
 

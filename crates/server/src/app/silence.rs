@@ -84,6 +84,7 @@ impl App {
             let phase = phase_of(tx, &task).await?;
             let change = TaskChange { clock: self.clock(), run_number: run.number, phase };
             change.become_status(tx, &mut task, TaskStatus::Interrupted, Some(reason.to_owned())).await?;
+            self.advance_on(tx, run.owner, task.id, task.contract).await?;
         }
         Ok(())
     }
@@ -119,7 +120,9 @@ impl App {
             return Ok(false);
         }
         let Some(mut task) = tasks::get(tx, run.owner, run.task).await? else { return Ok(false) };
+        // A conversation that was moved goes on without it, and a task in the trash isn't there.
         if task.run_number != run.number
+            || task.conversation != run.branch
             || !matches!(task.status, TaskStatus::Interrupted | TaskStatus::Pending)
         {
             return Ok(false);

@@ -1,6 +1,6 @@
 //! Tasks as they are shown, and how their status changes.
 
-use super::{App, Listed, lists, texts};
+use super::{App, Listed, contracts::existing_contract, lists, operations::no_task, texts};
 use crate::{caller::Caller, cursor::ListMark, error::ApiError};
 use makima_model::{
     Clock, ContractId, EventKind, OwnerId, Phase, Question, SnapshotId, TaskEventKind, TaskId, TaskStatus,
@@ -52,9 +52,7 @@ impl App {
         );
         let mut tx = self.db().read().await?;
         if let Some(contract) = contract {
-            contracts::get(&mut tx, by.owner, contract)
-                .await?
-                .ok_or_else(|| ApiError::not_found("contract"))?;
+            existing_contract(&mut tx, by.owner, contract).await?;
         }
         let page = if filter == Filter::default() {
             lists::listed(tasks::list(&mut tx, by.owner, contract, lists::seek(&list, mark)?).await?, mark)
@@ -87,12 +85,18 @@ impl App {
 
 /// The task, or 404.
 pub(super) async fn existing(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Task, ApiError> {
-    tasks::get(tx, owner, id).await?.ok_or_else(|| ApiError::not_found("task"))
+    match tasks::get(tx, owner, id).await? {
+        Some(task) => Ok(task),
+        None => Err(no_task(tx, owner, id).await?),
+    }
 }
 
 /// The task, which nobody else changes until the end of the transaction, or 404.
 pub(super) async fn locked(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Task, ApiError> {
-    tasks::lock(tx, owner, id).await?.ok_or_else(|| ApiError::not_found("task"))
+    match tasks::lock(tx, owner, id).await? {
+        Some(task) => Ok(task),
+        None => Err(no_task(tx, owner, id).await?),
+    }
 }
 
 async fn view(tx: &mut Tx, task: Task) -> Result<TaskView, StoreError> {

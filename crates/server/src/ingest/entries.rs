@@ -44,7 +44,8 @@ pub(super) struct OpenRun {
     unwritten: Vec<PackedMessage>,
     /// The numbers of this batch's messages, for the lines of the agent's own record that belong to them.
     numbers: HashMap<MessageId, i64>,
-    /// Whether a newer run has taken the task over: then its words go to a side branch and its status is its own.
+    /// Whether it says nothing about its task any more: a newer run has taken that over, then its words go to a side branch; or its
+    /// conversation was moved; or it lies in the trash.
     late: bool,
 }
 
@@ -128,10 +129,17 @@ impl<'a> Batch<'a> {
         if self.app.take_up_again(tx, &run).await? {
             run.ended_at = None;
         }
-        let task = tasks::get(tx, self.owner, run.task).await?.ok_or(IngestError::NotItsRun(id))?;
+        let (task, is_deleted) = match tasks::get(tx, self.owner, run.task).await? {
+            Some(task) => (task, false),
+            None => {
+                let kept = tasks::kept(tx, self.owner, run.task).await?;
+                (kept.ok_or(IngestError::NotItsRun(id))?, true)
+            }
+        };
         let phase = phase_of(tx, &task).await?;
-        let late = task.run_number > run.number;
-        if late && run.branch == task.conversation {
+        let is_replaced = task.run_number > run.number;
+        let late = is_replaced || is_deleted || task.conversation != run.branch;
+        if is_replaced && run.branch == task.conversation {
             run.branch = self.branch_off(&run).await?;
         }
         let lineage = conversations::lineage(&mut self.tx, self.owner, run.branch).await?;
@@ -300,6 +308,8 @@ impl<'a> Batch<'a> {
             tasks::set_wanted(&mut self.tx, self.owner, open.task.id, true, at).await?;
             self.status(open, TaskStatus::Pending, None).await?;
         }
+        // What waited for its end comes before anything else that may begin now.
+        self.app.advance_on(&mut self.tx, self.owner, open.task.id, open.task.contract).await?;
         Ok(())
     }
 

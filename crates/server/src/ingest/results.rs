@@ -18,7 +18,7 @@ impl Batch<'_> {
         daemon: DaemonId,
         command: CommandId,
     ) -> Result<(), IngestError> {
-        self.its_command(daemon, command).await?;
+        let Some(_) = self.its_command(daemon, command).await? else { return Ok(()) };
         commands::acknowledge(&mut self.tx, self.owner, command, self.app.clock().now()).await?;
         Ok(())
     }
@@ -30,7 +30,7 @@ impl Batch<'_> {
         id: CommandId,
         outcome: &CommandOutcome,
     ) -> Result<(), IngestError> {
-        let command = self.its_command(daemon, id).await?;
+        let Some(command) = self.its_command(daemon, id).await? else { return Ok(()) };
         if matches!(command.state, CommandState::Done | CommandState::Failed) {
             return Ok(());
         }
@@ -49,6 +49,10 @@ impl Batch<'_> {
             CommandOutcome::Refused(_) => Err(told),
         };
         commands::finish(&mut self.tx, self.owner, id, result, self.app.clock().now()).await?;
+        if let Some(operation) = command.operation {
+            self.app.advance(&mut self.tx, self.owner, operation).await?;
+            self.place = true;
+        }
         Ok(())
     }
 
@@ -59,7 +63,7 @@ impl Batch<'_> {
         at: Timestamp,
         made: &CheckpointMade,
     ) -> Result<(), IngestError> {
-        if checkpoints::by_id(&mut self.tx, self.owner, made.id).await?.is_some() {
+        if checkpoints::even_put_away(&mut self.tx, self.owner, made.id).await?.is_some() {
             return Ok(());
         }
         let snapshot: SnapshotId = self.app.clock().new_id();
@@ -112,8 +116,11 @@ impl Batch<'_> {
         Ok(snapshots::insert(&mut self.tx, &snapshot).await?)
     }
 
-    async fn its_command(&mut self, daemon: DaemonId, id: CommandId) -> Result<Command, IngestError> {
-        let command = commands::get(&mut self.tx, self.owner, id).await?;
-        command.filter(|command| command.daemon == daemon).ok_or(IngestError::NotItsCommand(id))
+    /// The command; `None` where it was erased with its task, so that nobody waits for it.
+    async fn its_command(&mut self, daemon: DaemonId, id: CommandId) -> Result<Option<Command>, IngestError> {
+        match commands::get(&mut self.tx, self.owner, id).await? {
+            Some(command) if command.daemon != daemon => Err(IngestError::NotItsCommand(id)),
+            command => Ok(command),
+        }
     }
 }

@@ -75,6 +75,7 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::POST, "/contracts", Rule::Owner),
     (Method::GET, "/contracts/{id}", Rule::Agent(Reach::Contract)),
     (Method::PATCH, "/contracts/{id}", Rule::Owner),
+    (Method::DELETE, "/contracts/{id}", Rule::Owner),
     (Method::POST, "/contracts/{id}/phase", Rule::Owner),
     (Method::GET, "/contracts/{id}/chat", Rule::Owner),
     (Method::POST, "/contracts/{id}/chat", Rule::Owner),
@@ -91,6 +92,7 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::GET, "/mesh/tasks", Rule::Agent(Reach::Asked)),
     (Method::POST, "/mesh/tasks", Rule::Owner),
     (Method::GET, "/mesh/tasks/{id}", Rule::Agent(Reach::Task)),
+    (Method::DELETE, "/mesh/tasks/{id}", Rule::Owner),
     (Method::POST, "/mesh/tasks/{id}/stop", Rule::Owner),
     (Method::POST, "/mesh/tasks/{id}/cancel", Rule::Owner),
     (Method::POST, "/mesh/tasks/{id}/reassign", Rule::Owner),
@@ -104,6 +106,10 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::GET, "/mesh/tasks/{id}/snapshots", Rule::Agent(Reach::Task)),
     (Method::POST, "/mesh/tasks/{id}/snapshots", Rule::Owner),
     (Method::GET, "/mesh/tasks/{id}/snapshots/{sid}", Rule::Agent(Reach::Task)),
+    (Method::POST, "/mesh/tasks/{id}/snapshots/{sid}/restore", Rule::Owner),
+    (Method::GET, "/operations", Rule::Owner),
+    (Method::GET, "/operations/{id}", Rule::Owner),
+    (Method::POST, "/operations/{id}/undo", Rule::Owner),
     (Method::GET, "/mesh/daemons", Rule::Owner),
     (Method::GET, "/events", Rule::Agent(Reach::Asked)),
     (Method::GET, "/openapi.json", Rule::Everybody),
@@ -164,7 +170,7 @@ async fn identify(
             "no key: send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`, or sign in",
         ));
     };
-    let Some(caller) = app.caller(presented).await? else {
+    let Some(mut caller) = app.caller(presented).await? else {
         app.limits().of_stranger(address)?;
         return Err(ApiError::new(
             Code::Unauthorized,
@@ -175,6 +181,7 @@ async fn identify(
             },
         ));
     };
+    caller.origin = caller.via.origin(headers);
     // A browser sends its cookie with whatever any page makes it send; the header tells which page that was.
     let changes = !matches!(*method, Method::GET | Method::HEAD);
     if matches!(caller.via, Via::Session(_)) && changes && !headers.contains_key(header::ORIGIN) {

@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod checkpoints;
 pub(crate) mod conversation;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod list;

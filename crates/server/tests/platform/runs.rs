@@ -290,7 +290,7 @@ on_both! {
         // What is said before the result counts, however soon it follows.
         daemon.post(start.run, 8, vec![said(&lab.clock, MessageRole::Assistant, "c")]).await;
         daemon.finish(command, CommandOutcome::Done(result)).await;
-        let answered = making.await.unwrap().unwrap();
+        let answered = making.await.unwrap().unwrap().made().unwrap();
         assert_eq!((answered.checkpoint_number, answered.message_count, answered.kind), (2, 3, CheckpointKind::Manual));
 
         let list = lab.client.checkpoints(task.id, &List::default()).await.unwrap();

@@ -57,6 +57,7 @@ statements! {
         CAST(SUM(tasks.checkpoint_count) AS BIGINT) AS checkpoints, CAST(SUM(tasks.total_tokens) AS BIGINT) AS tokens, \
         SUM(tasks.total_cost) AS cost, MAX(tasks.updated_at) AS last_change \
         FROM contracts JOIN tasks ON tasks.contract_id = contracts.id WHERE contracts.owner_id = $1 \
+        AND tasks.deleted_at IS NULL \
         AND (contracts.created_at, contracts.id) >= ($2, $3) AND (contracts.created_at, contracts.id) <= ($4, $5)",
         filters!("$6", "$7", "$8", "$9"),
         " GROUP BY tasks.contract_id, tasks.status"

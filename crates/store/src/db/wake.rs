@@ -1,6 +1,6 @@
 //! Telling all replicas that something is there to be looked at. Nothing depends on it but how soon they look.
 
-use makima_model::{CommandId, DaemonId, OwnerId};
+use makima_model::{CommandId, DaemonId, OperationId, OwnerId};
 use sqlx::{PgPool, postgres::PgListener};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::{sync::broadcast, task::AbortHandle};
@@ -19,6 +19,8 @@ pub enum Wake {
     Commands(DaemonId),
     /// This command is finished.
     Command(CommandId),
+    /// This operation is finished.
+    Operation(OperationId),
     /// Anything: some may have been missed.
     Lagged,
 }
@@ -30,6 +32,7 @@ impl Wake {
             Self::Events(owner) => format!("events {owner}"),
             Self::Commands(daemon) => format!("commands {daemon}"),
             Self::Command(command) => format!("command {command}"),
+            Self::Operation(operation) => format!("operation {operation}"),
             Self::Lagged => "lagged".to_owned(),
         }
     }
@@ -40,6 +43,7 @@ impl Wake {
             ("events", id) => id.parse().ok().map(Self::Events),
             ("commands", id) => id.parse().ok().map(Self::Commands),
             ("command", id) => id.parse().ok().map(Self::Command),
+            ("operation", id) => id.parse().ok().map(Self::Operation),
             ("lagged", _) => Some(Self::Lagged),
             _ => None,
         }
@@ -142,6 +146,7 @@ mod tests {
             Wake::Events(clock.new_id()),
             Wake::Commands(clock.new_id()),
             Wake::Command(clock.new_id()),
+            Wake::Operation(clock.new_id()),
             Wake::Lagged,
         ] {
             assert_eq!(Wake::heard(&wake.told()), Some(wake));

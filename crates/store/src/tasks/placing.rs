@@ -16,7 +16,7 @@ statements! {
     SET_STATUS = "UPDATE tasks SET status = $4, status_reason = $5, updated_at = $6, \
         started_at = CASE WHEN $7 THEN COALESCE(started_at, $6) ELSE started_at END, \
         completed_at = CASE WHEN $8 THEN $6 ELSE NULL END \
-        WHERE id = $1 AND owner_id = $2 AND status = $3";
+        WHERE id = $1 AND owner_id = $2 AND status = $3 AND deleted_at IS NULL";
     SET_REASON = "UPDATE tasks SET status_reason = $4, updated_at = $5 WHERE id = $1 AND owner_id = $2 AND status = $3 \
         AND status_reason IS DISTINCT FROM $4";
     SET_WANTED = "UPDATE tasks SET wanted = $3, updated_at = $4 WHERE id = $1 AND owner_id = $2";
@@ -26,8 +26,12 @@ statements! {
     SET_OUT_OF_REACH = "UPDATE tasks SET out_of_reach = $3 WHERE id = $1 AND owner_id = $2";
     // Change nothing: who has the row's lock changes it by what it reads.
     LOCK = "UPDATE tasks SET updated_at = updated_at WHERE id = $1 AND owner_id = $2";
-    PLACEABLE = tasks!("owner_id = $1 AND status = 'pending' AND wanted ORDER BY created_at, id");
-    OWNERS = "SELECT DISTINCT owner_id FROM tasks WHERE status = 'pending' AND wanted ORDER BY owner_id";
+    // Nothing is started while something is about to change what it would start with.
+    PLACEABLE = tasks!("owner_id = $1 AND status = 'pending' AND wanted AND deleted_at IS NULL AND NOT EXISTS \
+        (SELECT 1 FROM operations WHERE operations.state = 'prepared' AND operations.kind <> 'checkpoint' \
+        AND (operations.task_id = tasks.id \
+        OR (operations.task_id IS NULL AND operations.contract_id = tasks.contract_id))) ORDER BY created_at, id");
+    OWNERS = "SELECT DISTINCT owner_id FROM tasks WHERE status = 'pending' AND wanted AND deleted_at IS NULL ORDER BY owner_id";
     PLACED = "UPDATE tasks SET daemon_id = $3, run_number = $4, agent = $5, updated_at = $6, completed_at = NULL \
         WHERE id = $1 AND owner_id = $2";
 }

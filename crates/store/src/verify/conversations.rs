@@ -48,9 +48,11 @@ rules! {
     message_task: "message", "it says that task {other} said it, whose branch it isn't on", REPORT,
         "SELECT message.id, message.task_id AS other FROM conversation_messages AS message \
         JOIN conversation_branches AS branch ON branch.id = message.branch_id WHERE branch.task_id <> message.task_id";
+    // Those of a task that was erased, which another goes on from, are of no run.
     message_run: "message", "run {a} of task {other} said it, and there is no such run", REPORT,
         "SELECT message.id, message.task_id AS other, message.run_number AS a FROM conversation_messages AS message \
-        WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.task_id = message.task_id AND runs.number = message.run_number)";
+        WHERE message.run_number <> 0 \
+        AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.task_id = message.task_id AND runs.number = message.run_number)";
     // What a run that was replaced said comes late, on a branch of its own; so may what both were told.
     message_double: "message", "it is there {a} times", REPORT,
         "SELECT message.id, COUNT(*) AS a FROM conversation_messages AS message \

@@ -19,9 +19,12 @@ macro_rules! counts {
     };
 }
 
-/// One way of counting: the rows of a table by a scope, a kind and a phase.
+/// One way of counting: the rows of a table, all or those of which a condition holds, by a scope, a kind and a phase.
 macro_rules! counted {
     ($table:literal, $scope:literal, $kind:literal, $phase:literal) => {
+        counted!($table, $scope, $kind, $phase, "1 = 1")
+    };
+    ($table:literal, $scope:literal, $kind:literal, $phase:literal, $condition:literal) => {
         concat!(
             "SELECT owner_id, ",
             $scope,
@@ -33,16 +36,19 @@ macro_rules! counted {
             $table,
             " WHERE ",
             $scope,
-            " IS NOT NULL GROUP BY 1, 2, 3, 4"
+            " IS NOT NULL AND ",
+            $condition,
+            " GROUP BY 1, 2, 3, 4"
         )
     };
 }
 
 rules! {
     count_contracts: "owner", "{a} contracts that are {word} are counted, and there are {b}", WRONG,
-        counts!("contract", counted!("contracts", "owner_id", "status", "''"));
+        counts!("contract", counted!("contracts", "owner_id", "status", "''", "deleted_at IS NULL"));
     count_tasks: "owner or contract", "{a} tasks are counted, and there are {b}", WRONG,
-        counts!("task", counted!("tasks", "owner_id", "''", "''"), counted!("tasks", "contract_id", "''", "''"));
+        counts!("task", counted!("tasks", "owner_id", "''", "''", "deleted_at IS NULL"),
+            counted!("tasks", "contract_id", "''", "''", "deleted_at IS NULL"));
     count_history: "owner, contract or task", "{a} events of the timeline about {word} are counted, and there are {b}", WRONG,
         counts!("history", counted!("history_events", "owner_id", "event_type", "COALESCE(phase, '')"),
             counted!("history_events", "contract_id", "event_type", "COALESCE(phase, '')"),
@@ -52,7 +58,7 @@ rules! {
     count_messages: "task", "{a} of its messages are counted, and there are {b}", WRONG,
         counts!("message", counted!("conversation_messages", "task_id", "''", "''"));
     count_snapshots: "task", "{a} of its {word} snapshots are counted, and there are {b}", WRONG,
-        counts!("snapshot", counted!("conversation_snapshots", "task_id", "snapshot_type", "''"));
+        counts!("snapshot", counted!("conversation_snapshots", "task_id", "snapshot_type", "''", "put_away_by IS NULL"));
     count_chat_conversations: "owner or contract", "{a} conversations of its chat are counted, and there are {b}", WRONG,
         counts!("chat_conversation", counted!("mesh_chat_conversations", "owner_id", "''", "''"),
             counted!("contract_chat_conversations", "contract_id", "''", "''"));

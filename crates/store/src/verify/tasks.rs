@@ -32,14 +32,15 @@ rules! {
         AND event.event_type = 'status_change' ORDER BY event.seq DESC LIMIT 1), 'pending')";
     checkpoint_count: "task", "it says that it has {a} checkpoints, and it has {b}", REPORT,
         "SELECT task.id, task.checkpoint_count AS a, COUNT(made.id) AS b FROM tasks AS task \
-        LEFT JOIN task_checkpoints AS made ON made.task_id = task.id GROUP BY task.id, task.checkpoint_count \
+        LEFT JOIN task_checkpoints AS made ON made.task_id = task.id AND made.put_away_by IS NULL \
+        GROUP BY task.id, task.checkpoint_count \
         HAVING task.checkpoint_count <> COUNT(made.id)";
     checkpoint_last: "task", "it says that the commit of its newest checkpoint is {word}, and it is another", REPORT,
         "SELECT task.id, task.last_checkpoint_sha AS word FROM tasks AS task \
         WHERE (task.last_checkpoint_sha IS NOT NULL OR task.checkpoint_count > 0) AND NOT EXISTS (\
-        SELECT 1 FROM task_checkpoints AS made WHERE made.task_id = task.id \
+        SELECT 1 FROM task_checkpoints AS made WHERE made.task_id = task.id AND made.put_away_by IS NULL \
         AND made.commit_sha = task.last_checkpoint_sha AND made.message = task.checkpoint_message \
-        AND NOT EXISTS (SELECT 1 FROM task_checkpoints AS newer WHERE newer.task_id = made.task_id \
+        AND NOT EXISTS (SELECT 1 FROM task_checkpoints AS newer WHERE newer.task_id = made.task_id AND newer.put_away_by IS NULL \
         AND newer.checkpoint_number > made.checkpoint_number AND newer.created_at > made.created_at))";
     checkpoint_number: "task", "{a} of its checkpoints have number {b}", REPORT,
         "SELECT made.task_id AS id, COUNT(*) AS a, made.checkpoint_number AS b FROM task_checkpoints AS made \

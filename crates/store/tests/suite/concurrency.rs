@@ -202,7 +202,7 @@ on_both_engines! {
         for _ in 0..30 {
             let id = lab.clock.new_id();
             let body = b"{}".to_vec();
-            let command = NewCommand { id, owner, daemon, run: None, body, created_at: lab.now() };
+            let command = NewCommand { id, owner, daemon, run: None, operation: None, body, created_at: lab.now() };
             commands::queue(&mut tx, &command).await.unwrap();
             queued.insert(id);
         }

@@ -20,6 +20,7 @@ fn command(lab: &Lab, owner: OwnerId, daemon: DaemonId) -> NewCommand {
         owner,
         daemon,
         run: None,
+        operation: None,
         body: b"{}".to_vec(),
         created_at: lab.now(),
     }

@@ -160,6 +160,29 @@ pub enum Command {
         /// The newest checkpoint that the server knows.
         last: Option<LastCheckpoint>,
     },
+    /// The next checkpoint of a task follows this one instead of the newest that was made, which is put away. Refused with
+    /// `CONFLICT` where that isn't the newest.
+    PutCheckpointAway {
+        /// The task.
+        task: TaskId,
+        /// The checkpoint that is put away.
+        checkpoint: CheckpointId,
+        /// The one that the next follows.
+        last: Option<LastCheckpoint>,
+    },
+    /// The next checkpoint of a task follows this one again, if it still is the newest that was made.
+    BringCheckpointBack {
+        /// The task.
+        task: TaskId,
+        /// The checkpoint that was put away.
+        checkpoint: CheckpointId,
+    },
+    /// Erase everything of a task: what is known of its runs, its worktree, its branch and its refs in the daemon's own clone. What
+    /// still works is stopped first. The user's own repository is left alone.
+    PurgeTask {
+        /// The task.
+        task: TaskId,
+    },
     /// Look whether files of a task's worktree can be copied: they are there, files, and none leads out of it.
     CheckFiles {
         /// The task.

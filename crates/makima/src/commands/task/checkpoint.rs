@@ -2,18 +2,20 @@
 
 use crate::{
     arguments::Global,
+    commands::op,
     connection::ServerChoice,
     failure::{Exit, Failure},
     printer::{Line, Printer, Style},
     reference::TaskRef,
 };
 use clap::Args;
+use makima_client::Making;
 use makima_wire::CreateCheckpoint;
 
 /// Make a checkpoint of a task now
 ///
 /// A checkpoint holds the files of the task's worktree as they are, uncommitted and untracked ones included, and the
-/// place in the conversation. One is made after every turn anyway. Neither agent nor branch notice.
+/// place in the conversation. One is made after every turn anyway. Neither agent nor branch notice. `makima undo` puts it away.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -37,6 +39,14 @@ pub(crate) async fn checkpoint(
     let client = arguments.server.client(&global.data()?)?;
     let task = arguments.task.find(&client).await?;
     let made = client.create_checkpoint(task.id, &CreateCheckpoint { message: arguments.message }).await?;
+    let made = match made {
+        Making::Made(made) => made,
+        Making::GoesOn(operation) => {
+            printer.document(&operation);
+            printer.line(op::outcome(&operation));
+            return Ok(Exit::Done);
+        }
+    };
     printer.document(&made);
     let files = made.files_changed.len();
     printer.line(

@@ -1,13 +1,20 @@
 use crate::{
     App,
+    app::Making,
     caller::Caller,
     error::ApiError,
     extract::{Body, Path, Query},
+    routes::operations::answered,
 };
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use makima_model::TaskId;
 use makima_store as store;
-use makima_wire::{Checkpoint, CheckpointList, CreateCheckpoint, List};
+use makima_wire::{Checkpoint, CheckpointList, CreateCheckpoint, List, Operation};
 
 /// The checkpoints of a task, newest first.
 #[utoipa::path(get, path = "/api/v1/mesh/tasks/{id}/checkpoints", tag = "checkpoints",
@@ -24,17 +31,22 @@ pub(crate) async fn list_checkpoints(
 }
 
 /// Makes a checkpoint of a task's worktree as it is now, whether its agent works or not.
+///
+/// It is an operation, which can be undone. After 25 s, 202 with that, which goes on.
 #[utoipa::path(post, path = "/api/v1/mesh/tasks/{id}/checkpoints", tag = "checkpoints",
     params(("id" = TaskId, Path)), request_body = CreateCheckpoint,
-    responses((status = 201, body = Checkpoint), ApiError))]
+    responses((status = 201, body = Checkpoint),
+        (status = 202, body = Operation, description = "It goes on: look at the operation"), ApiError))]
 pub(crate) async fn create_checkpoint(
     caller: Caller,
     State(app): State<App>,
     Path(id): Path<TaskId>,
     Body(wanted): Body<CreateCheckpoint>,
-) -> Result<(StatusCode, Json<Checkpoint>), ApiError> {
-    let checkpoint = app.make_checkpoint(caller, id, wanted.message).await?;
-    Ok((StatusCode::CREATED, Json(shown(checkpoint))))
+) -> Result<Response, ApiError> {
+    Ok(match app.make_checkpoint(caller, id, wanted.message).await? {
+        Making::Made(checkpoint) => (StatusCode::CREATED, Json(shown(*checkpoint))).into_response(),
+        Making::GoesOn(operation) => answered(operation).into_response(),
+    })
 }
 
 fn shown(checkpoint: store::Checkpoint) -> Checkpoint {

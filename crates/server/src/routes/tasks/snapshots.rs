@@ -4,12 +4,15 @@ use crate::{
     caller::Caller,
     error::ApiError,
     extract::{Body, Path, Query},
-    routes::streamed::with_messages,
+    routes::{
+        operations::{Answer, answered},
+        streamed::with_messages,
+    },
 };
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use makima_model::{SnapshotId, TaskId};
 use makima_store as store;
-use makima_wire::{CreateSnapshot, List, Snapshot, SnapshotList, SnapshotState};
+use makima_wire::{CreateSnapshot, List, Operation, RestoreSnapshot, Snapshot, SnapshotList, SnapshotState};
 use serde_json::{Map, Value};
 
 /// The snapshots of a task's conversation, newest first.
@@ -53,6 +56,23 @@ pub(crate) async fn get_snapshot(
 ) -> Result<Response, ApiError> {
     let SnapshotView { snapshot, messages } = app.snapshot(caller, id, snapshot).await?;
     with_messages(&SnapshotState { snapshot: shown(snapshot), conversation_state: Vec::new() }, messages)
+}
+
+/// Restores a snapshot: the conversation goes on from where it stood then.
+///
+/// Nothing is deleted: what was said since stays readable on its branch, and undoing the operation goes back there. The worktree stays
+/// as it is. With an agent at work 409 `ALREADY_RUNNING`, unless `stop`: then it is stopped first.
+#[utoipa::path(post, path = "/api/v1/mesh/tasks/{id}/snapshots/{sid}/restore", tag = "snapshots",
+    params(("id" = TaskId, Path), ("sid" = SnapshotId, Path)), request_body = RestoreSnapshot,
+    responses((status = 200, body = Operation),
+        (status = 202, body = Operation, description = "It goes on: look at the operation"), ApiError))]
+pub(crate) async fn restore_snapshot(
+    caller: Caller,
+    State(app): State<App>,
+    Path((id, snapshot)): Path<(TaskId, SnapshotId)>,
+    Body(how): Body<RestoreSnapshot>,
+) -> Result<Answer, ApiError> {
+    Ok(answered(app.restore_snapshot(caller, id, snapshot, how.stop).await?))
 }
 
 fn shown(snapshot: store::Snapshot) -> Snapshot {

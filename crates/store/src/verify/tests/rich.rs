@@ -416,6 +416,7 @@ impl Builder<'_> {
                 owner: self.owner,
                 daemon: self.daemon,
                 run: of,
+                operation: None,
                 body: b"{}".to_vec(),
                 created_at: now,
             };
