@@ -22,7 +22,7 @@ use purge::purge_task;
 use repository::check_repository;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::ready,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -42,6 +42,8 @@ pub(crate) struct Commands {
     runs: Arc<Runs>,
     /// What came of each; `None`: it is being carried out.
     known: Mutex<BTreeMap<CommandId, Option<Outcome>>>,
+    /// Those of them that the disk did not take.
+    unkept: Mutex<BTreeSet<CommandId>>,
     working: Mutex<JoinSet<()>>,
 }
 
@@ -55,6 +57,7 @@ impl Commands {
             workshop: Arc::clone(workshop),
             runs: Arc::clone(runs),
             known: Mutex::default(),
+            unkept: Mutex::default(),
             working: Mutex::default(),
         });
         for id in workshop.folders.commands()? {
@@ -70,22 +73,43 @@ impl Commands {
                 Some(outcome) => {
                     commands.known().insert(id, Some(Outcome { outcome, after }));
                 }
-                None => commands.begin(id, command).await?,
+                None => {
+                    // Then it was not acknowledged, and comes again.
+                    if let Err(error) = commands.begin(id, command).await {
+                        tracing::error!(command = %id, error = told(&error), "left for later");
+                    }
+                }
             }
         }
         Ok(commands)
     }
 
-    /// Takes a command. Once this has answered it is durable, and will be carried out.
-    pub(crate) async fn take(self: &Arc<Self>, id: CommandId, command: Command) -> Result<(), DaemonError> {
+    /// Takes a command. Once this has answered it is durable, and will be carried out; `false`: it is carried out already,
+    /// and was [not kept](Self::take_unkept).
+    pub(crate) async fn take(self: &Arc<Self>, id: CommandId, command: Command) -> Result<bool, DaemonError> {
         if self.known().contains_key(&id) {
-            return Ok(());
+            return Ok(!self.unkept().contains(&id));
         }
         let path = self.workshop.folders.command(id);
         let file = CommandFile { command, outcome: None, after: None };
         let file = disk::off_thread(move || disk::write_json(&path, &file).map(|()| file)).await?;
         self.workshop.config.failpoints.at("command.kept").await;
-        self.begin(id, file.command).await
+        self.begin(id, file.command).await?;
+        Ok(true)
+    }
+
+    /// Carries a command out that the disk doesn't take and that needs none. It is not acknowledged: where this daemon goes
+    /// before it is done, it comes again.
+    pub(crate) async fn take_unkept(
+        self: &Arc<Self>,
+        id: CommandId,
+        command: Command,
+    ) -> Result<(), DaemonError> {
+        if self.known().contains_key(&id) {
+            return Ok(());
+        }
+        self.unkept().insert(id);
+        self.begin(id, command).await
     }
 
     /// What came of commands, oldest first, as far as the server doesn't know it.
@@ -94,14 +118,17 @@ impl Commands {
     }
 
     /// Forgets a command: the server has what came of it.
-    pub(crate) async fn settled(&self, id: CommandId) -> Result<(), DaemonError> {
+    pub(crate) async fn settled(&self, id: CommandId) {
         if self.known().get(&id).is_none_or(Option::is_none) {
-            return Ok(());
+            return;
         }
         let path = self.workshop.folders.command(id);
-        disk::off_thread(move || disk::remove(&path)).await?;
+        if let Err(error) = disk::off_thread(move || disk::remove(&path)).await {
+            // The next daemon tells it once more, and the server settles it once more.
+            tracing::warn!(command = %id, error = told(&error), "a command that is done with stays here");
+        }
+        self.unkept().remove(&id);
         self.known().remove(&id);
-        Ok(())
     }
 
     /// Lets go of what is being carried out; the next daemon goes on with it.
@@ -185,6 +212,10 @@ impl Commands {
             Some(run) => run.order(order).map(Result::ok).boxed(),
             None => ready(Some(otherwise())).boxed(),
         }
+    }
+
+    fn unkept(&self) -> MutexGuard<'_, BTreeSet<CommandId>> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<CommandId, Option<Outcome>>> {

@@ -5,8 +5,10 @@
 //! what is on its way.
 
 mod batch;
+mod heart;
 mod listen;
 mod speak;
+mod take;
 mod uploads;
 mod window;
 
@@ -128,11 +130,14 @@ impl Connection {
         let ending = {
             let mut speaker = Speaker::new(&self.workshop, &self.runs, &self.commands, &session, told, known);
             let speaking = speaker.speak(&mut sender, to_send, &mut self.deltas, heartbeat);
+            let (come, taken) = mpsc::unbounded_channel();
+            let taking = take::take(taken, &self.workshop, &self.commands, frames);
             let listening =
-                listen::listen(receiver, &self.runs, &self.commands, &session, frames, &self.is_closing);
+                listen::listen(receiver, &self.runs, &self.commands, &session, come, &self.is_closing);
             tokio::select! {
                 ending = speaking => ending,
                 ending = listening => ending,
+                ending = taking => ending,
                 () = silence(&session, self.workshop.config.silence) => Ending::Silent,
             }
         };

@@ -5,9 +5,11 @@ use crate::{
     agents::Agents,
     commands::Commands,
     connection::{Connection, Link},
+    disk,
     folders::Folders,
     room::Room,
     runs::Runs,
+    trouble::Troubles,
     workshop::Workshop,
     worktrees::Worktrees,
 };
@@ -24,6 +26,8 @@ use tokio::{
 const DELTAS: usize = 1024;
 /// How long the server may take to acknowledge the last entries when the daemon goes.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How often to look how much room there is.
+const LOOK_AT_ROOM: Duration = Duration::from_secs(5);
 /// How often to look whether the data folder is free.
 const LETTING_GO: Duration = Duration::from_millis(2);
 
@@ -34,6 +38,7 @@ pub struct Daemon {
     runs: Arc<Runs>,
     commands: Arc<Commands>,
     connection: JoinHandle<()>,
+    looking: JoinHandle<()>,
     link: watch::Receiver<Link>,
     closing: watch::Sender<bool>,
 }
@@ -52,6 +57,7 @@ impl Daemon {
                 .with_failpoints(&config.failpoints),
             agents: Agents::find(&config).await,
             server: DaemonClient::new(&config.server_url, &config.api_key)?,
+            troubles: Troubles::default(),
             news: Notify::new(),
             room: Room::new(config.max_journal_bytes),
             folders,
@@ -73,7 +79,8 @@ impl Daemon {
             is_closing,
         };
         let connection = tokio::spawn(connection.keep());
-        Ok(Self { id, workshop, runs, commands, connection, link: seen, closing })
+        let looking = tokio::spawn(look_at_room(Arc::clone(&workshop)));
+        Ok(Self { id, workshop, runs, commands, connection, looking, link: seen, closing })
     }
 
     /// Its id, which it made once and keeps.
@@ -121,7 +128,9 @@ impl Daemon {
     /// Lets go of all runs and ends; their hosts go on, for the next daemon to find. Afterwards the data folder is free.
     pub async fn detach(mut self) {
         self.connection.abort();
+        self.looking.abort();
         let _ = (&mut self.connection).await;
+        let _ = (&mut self.looking).await;
         self.commands.detach().await;
         self.runs.detach().await;
         // A write that was under way goes to its end on a thread of its own.
@@ -136,7 +145,21 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.connection.abort();
+        self.looking.abort();
         self.runs.abort();
+    }
+}
+
+/// Looks now and then how much room there is, for as long as it is let.
+async fn look_at_room(workshop: Arc<Workshop>) {
+    loop {
+        let looking = Arc::clone(&workshop);
+        let _ = disk::off_thread(move || {
+            looking.troubles.look(looking.folders.root());
+            Ok(())
+        })
+        .await;
+        tokio::time::sleep(LOOK_AT_ROOM).await;
     }
 }
 

@@ -33,7 +33,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), DaemonError> {
         file.sync_all()?;
         fs::rename(&beside, path)
     };
-    written().map_err(|source| DaemonError::write(path, source))?;
+    if let Err(source) = written() {
+        // What there was no room for takes none; where even that fails, the next one writes over it.
+        let _ = fs::remove_file(&beside);
+        return Err(DaemonError::write(path, source));
+    }
     match path.parent() {
         Some(folder) => sync_folder(folder),
         None => Ok(()),
@@ -116,6 +120,8 @@ pub(crate) async fn off_thread<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trouble::DiskTrouble;
+    use makima_testkit::{SmallDisk, with_own_mounts};
 
     #[test]
     fn what_is_written_is_read_back_and_what_is_not_there_is_none() {
@@ -129,6 +135,27 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert_eq!(read_json::<Vec<u32>>(&path).unwrap(), None);
+    }
+
+    /// Fault: the daemon's disk is full
+    /// Moment: while a file of its own is written
+    /// Outcome: the file has its old bytes, nothing is left beside it, and it is written when there is room
+    #[test]
+    fn a_file_that_finds_no_room_is_as_it_was() {
+        with_own_mounts(async {
+            let disk = SmallDisk::mount(1 << 20);
+            let path = disk.path().join("value.json");
+            write_json(&path, &"old").unwrap();
+            disk.fill(64 << 10);
+            let new = "n".repeat(200 << 10);
+            let error = write_json(&path, &new).unwrap_err();
+            assert_eq!(DiskTrouble::of(&error), Some(DiskTrouble::NoRoom));
+            assert_eq!(read_json::<String>(&path).unwrap().as_deref(), Some("old"));
+            assert!(!beside(&path).exists());
+            disk.make_room();
+            write_json(&path, &new).unwrap();
+            assert_eq!(read_json::<String>(&path).unwrap(), Some(new));
+        });
     }
 
     #[test]

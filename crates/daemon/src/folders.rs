@@ -38,6 +38,11 @@ impl Folders {
         Ok(folders)
     }
 
+    /// Where all of it is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The daemon's id, made when it is first asked for.
     pub(crate) fn identity(&self, clock: &Clock) -> Result<DaemonId, DaemonError> {
         let path = self.root.join("daemon.json");

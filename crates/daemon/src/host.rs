@@ -25,16 +25,20 @@ pub(crate) use streamed::streamed_in;
 
 use crate::{
     DaemonError, disk,
+    error::told,
     journal::Journal,
     process::{self, Process},
     socket,
 };
 use course::Course;
 use makima_model::Clock;
-use std::{io::Write, path::Path};
+use std::{io::Write, path::Path, time::Duration};
 
 /// What a host writes to its standard output when it can be talked to.
 pub(crate) const READY: &[u8] = b"ready\n";
+
+/// How long to wait before something is tried again that the disk did not take.
+const NEXT_TRY: Duration = Duration::from_secs(1);
 
 /// The file that tells which process the host is.
 const PROCESS: &str = "process.json";
@@ -65,7 +69,12 @@ async fn host(folder: &Path, spec: HostSpec, journal: Journal) -> Result<(), Dae
     disk::write_json(&folder.join(PROCESS), &own)?;
     announce();
     let end = Course::begin(folder, spec, journal, listener)?.run().await?;
-    ending::leave(folder, &end)
+    // Without its word the run would count as killed.
+    while let Err(error) = ending::leave(folder, &end) {
+        tracing::error!(error = told(&error), "how the agent ended can't be written; trying again");
+        tokio::time::sleep(NEXT_TRY).await;
+    }
+    Ok(())
 }
 
 /// Tells whoever started the host that it listens. A daemon that is gone already will find the socket by itself.

@@ -18,6 +18,7 @@ mod process;
 mod room;
 mod runs;
 mod socket;
+mod trouble;
 pub mod verify;
 mod workshop;
 mod worktrees;

@@ -204,10 +204,10 @@ impl Runs {
 
     /// Takes note that the server has all entries up to `n`, which ends at `end` in the journal where that is known. A run
     /// whose end it has is forgotten.
-    pub(crate) async fn acknowledged(&self, run: RunId, n: u64, end: Option<u64>) -> Result<(), DaemonError> {
+    pub(crate) async fn acknowledged(&self, run: RunId, n: u64, end: Option<u64>) {
         // Whoever speaks to the server may have waited for room.
         self.workshop.news.notify_one();
-        let Some(known) = self.get(run) else { return Ok(()) };
+        let Some(known) = self.get(run) else { return };
         let progress = known.progress();
         let folder = known.folder.clone();
         let is_all = n >= progress.durable.n;
@@ -215,18 +215,23 @@ impl Runs {
             let end = if is_all { Some(progress.durable.end) } else { end };
             if let Some(end) = end {
                 self.workshop.room.acknowledged(run, end);
-                if known.can_release(end) {
-                    disk::off_thread(move || journal::release(&folder, n)).await?;
+                if known.can_release(end)
+                    && let Err(error) = disk::off_thread(move || journal::release(&folder, n)).await
+                {
+                    // It goes with the next that the server has.
+                    tracing::warn!(%run, error = told(&error), "what the server has of a run stays here");
                 }
             }
-            return Ok(());
+            return;
         }
         if self.locked().remove(&run).is_some() {
             self.workshop.room.forget(run);
-            disk::off_thread(move || erase(&folder)).await?;
+            // What can't be removed now is told again by the next daemon, and removed then.
+            if let Err(error) = disk::off_thread(move || erase(&folder)).await {
+                tracing::warn!(%run, error = told(&error), "what is left of a run stays here");
+            }
             self.count.send_modify(|count| *count = count.saturating_sub(1));
         }
-        Ok(())
     }
 
     /// Stops what still works on a task, and waits until nothing does here. Answers its runs, which are no longer looked after.

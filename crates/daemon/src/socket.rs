@@ -46,6 +46,9 @@ pub(crate) struct Piece {
 pub(crate) enum FromHost {
     /// The journal can be read up to here. Said first of all.
     Durable { durable: Durable },
+    /// Why its disk takes nothing from it, and with that nothing is read from the agent; `None`: it does again. Said again to a
+    /// daemon that comes anew.
+    HeldUp { why: Option<String> },
     /// A turn ended, and nothing goes on until it is [kept](ToHost::TurnKept). Said again to a daemon that comes anew.
     TurnEnded { turn: u32 },
     /// A piece of a message that isn't complete.

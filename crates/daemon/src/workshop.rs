@@ -1,7 +1,8 @@
 //! What all runs of a daemon share.
 
 use crate::{
-    DaemonConfig, agents::Agents, folders::Folders, room::Room, socket::Piece, worktrees::Worktrees,
+    DaemonConfig, agents::Agents, folders::Folders, room::Room, socket::Piece, trouble::Troubles,
+    worktrees::Worktrees,
 };
 use makima_client::daemon::DaemonClient;
 use makima_model::RunId;
@@ -16,6 +17,8 @@ pub(crate) struct Workshop {
     /// How much of journals may wait for the server.
     pub(crate) room: Room,
     pub(crate) server: DaemonClient,
+    /// What keeps it from working.
+    pub(crate) troubles: Troubles,
     /// Rung when there is something new for the server.
     pub(crate) news: Notify,
     /// Live pieces of messages, for the server.

@@ -11,6 +11,7 @@
 mod base;
 mod carried;
 mod large_files;
+mod leftovers;
 mod make;
 mod progress;
 

@@ -153,6 +153,15 @@ impl Worktree {
         Ok(Some(Made::new(commit, scanned, differs, &previous)))
     }
 
+    /// Lets go of a checkpoint that was not made to its end, so that its number is free. One that isn't there is gone already.
+    pub async fn unmake_checkpoint(&self, request: &CheckpointRequest) -> Result<(), CheckpointError> {
+        let failed =
+            |source| CheckpointError::Write { path: self.folder().into(), number: request.number, source };
+        let delete = format!("delete {}\n", request.ref_name()?);
+        self.run("update-ref").args(["--no-deref", "--stdin"]).stdin(delete).ok().await.map_err(failed)?;
+        Ok(())
+    }
+
     /// Whether the worktree's files or its HEAD are others than those of an earlier checkpoint (or base commit).
     /// Costs as much as a checkpoint; who wants one anyway asks for one of kind `Turn`.
     pub async fn changed_since(&self, earlier: Option<&Sha>, rules: &ScanRules) -> Result<bool, ScanError> {

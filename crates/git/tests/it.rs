@@ -22,6 +22,8 @@ mod diffs;
 mod environments;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/leftovers.rs"]
+mod leftovers;
 #[path = "it/lives.rs"]
 mod lives;
 #[path = "it/naive.rs"]

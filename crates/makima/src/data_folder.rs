@@ -3,6 +3,7 @@
 use crate::{
     environment,
     failure::{Failure, chain},
+    look::bytes,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -11,6 +12,9 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+
+/// Below this much room no server can start: its database alone needs some of it.
+const LEAST_ROOM: u64 = 8 << 20;
 
 /// What a data folder holds, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +88,26 @@ impl DataFolder {
         self.path.join("credentials.json")
     }
 
+    /// Whether there is room for what a start writes; asked before anything is written.
+    pub(crate) fn check_room(&self) -> Result<(), Failure> {
+        let there = self.existing();
+        match room(there) {
+            Ok(free) if free < LEAST_ROOM => Err(Failure::new(format!(
+                "there is no room left for the data directory {}: {} free",
+                self.path.display(),
+                bytes(free)
+            ))
+            .hint("make room there, or name another with --data-dir or MAKIMA_DATA_DIR")),
+            // Where it can't be told, what can't be written is.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The folder, or the nearest one above it that there is.
+    pub(crate) fn existing(&self) -> &Path {
+        self.path.ancestors().find(|folder| folder.exists()).unwrap_or(&self.path)
+    }
+
     /// Takes a part of the folder for this process, and makes it where it isn't there: `server` or `daemon`.
     pub(crate) fn lock(&self, part: &str) -> Result<Lock, Failure> {
         let path = self.path.join(format!("{part}.lock"));
@@ -148,6 +172,12 @@ impl Lock {
             tracing::debug!("the lock can't be described: {}", chain(&error));
         }
     }
+}
+
+/// How many bytes may still be written in a folder.
+pub(crate) fn room(folder: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(folder)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// A word as a shell takes it.

@@ -19,8 +19,11 @@ pub(crate) fn begin(verbose: u8) {
     let names = ["", "_agents", "_client", "_daemon", "_git", "_server", "_store"];
     let filter = names.iter().fold("warn".to_owned(), |filter, name| format!("{filter},makima{name}={ours}"));
     let terminal = std::io::stderr().is_terminal();
-    let logger =
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    // What can't be written is lost: to complain about it would panic, on a full disk of all times.
+    let logger = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     // A second logger in one process is a test's: the first one stays.
     let _ = if verbose > 0 || !terminal {
         logger.with_ansi(false).try_init()

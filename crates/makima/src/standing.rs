@@ -14,7 +14,7 @@ use makima_agents::AgentConfig;
 use makima_daemon::{CheckpointRules, Daemon, DaemonConfig};
 use makima_model::Clock;
 use makima_server::{Asset, Hosts, Server, ServerConfig, ServerError, Settings};
-use makima_store::Db;
+use makima_store::{Db, Hindrance, StoreError};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -55,7 +55,18 @@ pub(crate) async fn open_database(
 ) -> Result<Db, Failure> {
     let own = data.database_url();
     let url = told.or(config.database.url.as_deref()).unwrap_or(&own);
-    Db::open(url).await.map_err(|error| Failure::new(chain(&error)))
+    Db::open(url).await.map_err(|error| {
+        let hint = match &error {
+            StoreError::Unavailable { hindrance: Hindrance::Full, .. } => {
+                Some("make room there, or name another database with --database-url or MAKIMA_DATABASE_URL")
+            }
+            StoreError::Unavailable { hindrance: Hindrance::ReadOnly | Hindrance::Disk, .. } => {
+                Some("may it be written there? --database-url or MAKIMA_DATABASE_URL names another database")
+            }
+            _ => None,
+        };
+        Failure { hint: hint.map(str::to_owned), ..Failure::new(chain(&error)) }
+    })
 }
 
 /// Starts a server.

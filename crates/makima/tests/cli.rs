@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use insta::assert_snapshot;
-use makima_testkit::{TestRepo, scrubbed_command, workspace_root};
+use makima_testkit::{SmallDisk, TestRepo, scrubbed_command, with_own_mounts, workspace_root};
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, process::Command};
 use tempfile::TempDir;
 
@@ -352,6 +352,32 @@ fn a_data_directory_on_a_read_only_file_system_is_told() {
         shown.contains("fail  data directory [HOME]/.local/share/makima is on a read-only file system"),
         "{shown}"
     );
+}
+
+/// Fault: the disk of the data directory is full
+/// Moment: when a server starts
+/// Outcome: one line and a hint, exit 1, and nothing was changed
+#[test]
+fn a_data_directory_on_a_full_disk_is_told_and_nothing_is_changed() {
+    with_own_mounts(async {
+        let (home, disk) = (Home::new(), SmallDisk::mount(16 << 20));
+        disk.fill(1 << 20);
+        for command in ["up", "server"] {
+            let mut up = home.makima(&[command, "--listen", "127.0.0.1:0"]);
+            up.env("MAKIMA_DATA_DIR", disk.path().join("data"));
+            let shown = home.shown(up).replace(disk.path().to_str().unwrap(), "[DISK]");
+            assert_eq!(
+                shown,
+                "exit 1\n--- stderr\nerror: there is no room left for the data directory [DISK]/data: 1 MiB free\n\
+                 hint: make room there, or name another with --data-dir or MAKIMA_DATA_DIR\n"
+            );
+            assert!(!disk.path().join("data").exists());
+        }
+        let (code, checks) = doctor(&home, |command| {
+            command.env("MAKIMA_DATA_DIR", disk.path().join("data"));
+        });
+        assert_eq!((code, checks.contains(&"fail disk".to_owned())), (Some(1), true), "{checks:?}");
+    });
 }
 
 #[test]

@@ -48,4 +48,6 @@ pub struct Daemon {
     pub agents: Vec<AgentInfo>,
     /// When it was last heard of, by the database's clock.
     pub last_heartbeat_at: Timestamp,
+    /// What keeps it from working, in its own words.
+    pub trouble: Option<String>,
 }

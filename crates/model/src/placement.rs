@@ -103,6 +103,7 @@ mod tests {
                 AgentInfo { name: "scripted".into(), version: None, default: false },
             ],
             last_heartbeat_at: clock.now(),
+            trouble: None,
         }
     }
 

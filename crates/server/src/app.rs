@@ -39,14 +39,14 @@ pub(crate) use tasks::{TaskChange, TaskView, phase_of};
 use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
 use makima_failpoints::Failpoints;
 use makima_model::{Clock, DaemonId, OwnerId};
-use makima_store::Db;
+use makima_store::{Db, StoreError};
 use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Times that a server works by.
@@ -98,6 +98,8 @@ struct Inner {
     ingest: Ingest,
     connections: Connections,
     live: broadcast::Sender<(OwnerId, LiveDelta)>,
+    /// When the database last was in the way of what daemons report.
+    hindered: Mutex<Option<Instant>>,
     failpoints: Failpoints,
     stopping: CancellationToken,
 }
@@ -133,6 +135,7 @@ impl App {
             ingest: Ingest::default(),
             connections: Connections::default(),
             live: broadcast::Sender::new(1024),
+            hindered: Mutex::new(None),
             failpoints,
             stopping: CancellationToken::new(),
         }))
@@ -180,6 +183,21 @@ impl App {
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.0.connections
+    }
+
+    /// Lets pass that the database was in the way, as far as that passes by itself or by room being made: the daemon's
+    /// connection is kept, and tried is again later. Anything else is an error still.
+    pub(crate) fn tolerate(&self, error: StoreError) -> Result<(), StoreError> {
+        let StoreError::Unavailable { .. } = error else { return Err(error) };
+        tracing::warn!("a daemon's report has to wait: {}", crate::error::chain(Some(&error)));
+        *self.0.hindered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Whether the database was in the way within the last `time`: then what it says of daemons' heartbeats is old.
+    pub(crate) fn was_hindered_within(&self, time: Duration) -> bool {
+        let hindered = *self.0.hindered.lock().unwrap_or_else(PoisonError::into_inner);
+        hindered.is_some_and(|at| at.elapsed() < time)
     }
 
     /// Where a test ends this server.

@@ -118,16 +118,29 @@ async fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         std::process::id(),
         WRITTEN.fetch_add(1, Ordering::Relaxed)
     ));
-    let mut file = fs::File::create(&beside).await?;
-    file.write_all(bytes).await?;
-    file.sync_all().await?;
-    fs::rename(&beside, path).await?;
+    if let Err(error) = fill(&beside, path, bytes).await {
+        // What there was no room for takes none; where even that fails, nothing more can be done about it.
+        let _ = fs::remove_file(&beside).await;
+        return Err(error);
+    }
     fs::File::open(folder).await?.sync_all().await
+}
+
+async fn fill(beside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(beside).await?;
+    file.write_all(bytes).await?;
+    // Without it, what went wrong while the last bytes were written is told by nobody: syncing is silent about it.
+    file.flush().await?;
+    file.sync_all().await?;
+    fs::rename(beside, path).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ApiError;
+    use makima_testkit::{SmallDisk, with_own_mounts};
+    use makima_wire::Code;
 
     #[tokio::test]
     async fn a_blob_is_kept_under_its_own_hash_alone() {
@@ -153,5 +166,27 @@ mod tests {
         }
         assert!(matches!(blobs.put(&hash, b"other").await, Err(BlobError::Mismatch { .. })));
         assert!(matches!(blobs.put("../../etc/passwd", b"x").await, Err(BlobError::NoHash { .. })));
+    }
+
+    /// Fault: the disk of the server's files is full
+    /// Moment: while a patch is kept
+    /// Outcome: nothing of it is left, the daemon is told to try again, and its next try finds room
+    #[test]
+    fn a_blob_that_finds_no_room_leaves_nothing_and_is_kept_later() {
+        with_own_mounts(async {
+            let disk = SmallDisk::mount(1 << 20);
+            let blobs = Blobs::new(disk.path().join("blobs"));
+            let bytes = vec![7; 200 << 10];
+            let hash = blake3::hash(&bytes).to_hex().to_string();
+            disk.fill(64 << 10);
+            let error = ApiError::from(blobs.put(&hash, &bytes).await.unwrap_err());
+            assert_eq!(error.code(), Code::DbUnavailable);
+            assert!(error.message().contains("no room left"), "{error}");
+            let beside = disk.path().join("blobs").join(&hash[..2]);
+            assert_eq!(std::fs::read_dir(&beside).unwrap().count(), 0);
+            disk.make_room();
+            blobs.put(&hash, &bytes).await.unwrap();
+            assert_eq!(std::fs::read(beside.join(&hash)).unwrap(), bytes);
+        });
     }
 }

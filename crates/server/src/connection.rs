@@ -10,7 +10,10 @@ use crate::{
     error::ApiError,
     ingest::{IngestError, Job, What},
 };
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::{
+    body::Bytes,
+    extract::ws::{CloseFrame, Message, WebSocket},
+};
 use futures::{SinkExt, StreamExt, stream::SplitStream};
 use makima_model::{DaemonId, OwnerId};
 use makima_store::Wake;
@@ -55,8 +58,18 @@ pub(crate) enum Ending {
 pub(crate) async fn serve(app: App, caller: Caller, socket: WebSocket) {
     let (mut sink, mut stream) = socket.split();
     let (out, mut outgoing) = mpsc::channel::<ToDaemon>(OUTGOING);
+    let life = app.settings().heartbeat;
     let writer = tokio::spawn(async move {
-        while let Some(frame) = outgoing.recv().await {
+        loop {
+            let frame = match timeout(life, outgoing.recv()).await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                // A server that waits for its database doesn't listen: so it says that it is there.
+                Err(_) => match sink.send(Message::Ping(Bytes::new())).await {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+            };
             let last = matches!(frame, ToDaemon::Refused { .. });
             let Ok(text) = serde_json::to_string(&frame) else { break };
             if sink.send(Message::Text(text.into())).await.is_err() {
@@ -174,8 +187,10 @@ async fn attend(
                 let job = match frame {
                     Err(ending) => return ending,
                     Ok(FromDaemon::Hello(_)) => return Ending::Refused("it said hello twice".to_owned()),
-                    Ok(FromDaemon::Heartbeat) => {
-                        match app.hear_heartbeat(owner, daemon, voice.number).await {
+                    Ok(FromDaemon::Heartbeat { trouble }) => {
+                        let newest = app.hear_heartbeat(owner, daemon, voice.number, trouble.as_deref()).await;
+                        // Where that can't be looked up now, the next one tells.
+                        match newest.or_else(|error| app.tolerate(error).map(|()| true)) {
                             Ok(true) => continue,
                             Ok(false) => return Ending::Replaced,
                             Err(error) => return error.into(),
@@ -192,7 +207,12 @@ async fn attend(
                     Ok(FromDaemon::Entries { run, entries }) => What::Entries { run, entries },
                 };
                 let job = Job { daemon, what: job, out: out.clone(), failed: failed.clone() };
-                app.ingest(owner, job).await;
+                tokio::select! {
+                    () = app.ingest(owner, job) => {}
+                    () = voice.lost.cancelled() => return Ending::Replaced,
+                }
+                // While reports wait for the database nobody listens: that is not the daemon's silence.
+                heard = Instant::now();
             }
             wake = wakes.recv() => match wake {
                 Ok(Wake::Commands(of)) if of != daemon => {}
@@ -220,7 +240,9 @@ async fn send_commands(
     voice: &Voice,
     out: &mpsc::Sender<ToDaemon>,
 ) -> Result<(), Ending> {
-    let claimed = app.claim_commands(owner, daemon, voice.number).await?;
+    let claimed = app.claim_commands(owner, daemon, voice.number).await;
+    // What can't be claimed now is looked for again.
+    let claimed = claimed.or_else(|error| app.tolerate(error).map(|()| Some(Vec::new())))?;
     for (id, mut command) in claimed.ok_or(Ending::Replaced)? {
         if let Command::StartRun(start) = &mut command {
             let key = app.create_tool_key(owner, start.run).await.map_err(Ending::Key)?;

@@ -1,5 +1,6 @@
 //! The one error of the server: a status, a code, a message for the caller, and a source for the log.
 
+use crate::blobs::BlobError;
 use axum::{
     Json,
     extract::Request,
@@ -8,10 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use makima_model::Clock;
-use makima_store::StoreError;
+use makima_store::{Hindrance, StoreError};
 use makima_wire::{Code, ErrorBody};
 use serde_json::Value;
-use std::{collections::BTreeMap, error::Error, sync::Arc};
+use std::{collections::BTreeMap, error::Error, io::ErrorKind, sync::Arc};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as ResponseDoc, ResponseBuilder};
 
 /// What a request is answered with when it can't be done.
@@ -120,15 +121,49 @@ impl Error for ApiError {
 impl From<StoreError> for ApiError {
     fn from(source: StoreError) -> Self {
         let (code, message) = match source {
-            StoreError::Unavailable { .. } => {
-                (Code::DbUnavailable, "the database can't be reached; try again in a moment")
-            }
+            StoreError::Unavailable { hindrance, .. } => (Code::DbUnavailable, words_of(hindrance)),
             StoreError::LiveRun => (Code::AlreadyRunning, "the task has a live run"),
             _ => {
                 (Code::DbError, "the database refused; the server's log has the reason under this request id")
             }
         };
         Self { source: Some(Arc::new(source)), ..Self::new(code, message) }
+    }
+}
+
+/// What is in the way, and what to do about it.
+fn words_of(hindrance: Hindrance) -> &'static str {
+    match hindrance {
+        Hindrance::Away => "the database can't be reached; try again in a moment",
+        Hindrance::Full => {
+            "there is no room left on the disk of the server's database, so nothing can be changed: make room there, and it \
+             goes on by itself"
+        }
+        Hindrance::ReadOnly => {
+            "the server's database can only be read, so nothing can be changed: let it be written, and it goes on by itself"
+        }
+        Hindrance::Disk => {
+            "the disk of the server's database fails: it may be full, read-only or broken; the server's log has the reason \
+             under this request id"
+        }
+    }
+}
+
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        let BlobError::Folder { source, .. } = &error else { return Self::unprocessable(error.to_string()) };
+        let message = match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "there is no room left on the disk that the server keeps files on: make room there, and it goes on by itself"
+            }
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+                "the server may not write where it keeps files: let it, and it goes on by itself"
+            }
+            _ => {
+                "the disk that the server keeps files on fails; the server's log has the reason under this request id"
+            }
+        };
+        Self { source: Some(Arc::new(error)), ..Self::new(Code::DbUnavailable, message) }
     }
 }
 

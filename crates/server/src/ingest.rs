@@ -4,7 +4,8 @@
 //! depends on nothing that a transaction does, so it holds whether the one before succeeds or not.
 //!
 //! A report is acknowledged when its transaction is durable, never before. Entries of a run are taken once each, in
-//! order; an entry that comes again is acknowledged again and changes nothing.
+//! order; an entry that comes again is acknowledged again and changes nothing. Where the database is away or has no room, a
+//! batch is tried again until it is back, and connections wait behind it: what they were sent is not dropped.
 
 mod entries;
 mod packed;
@@ -29,6 +30,9 @@ const ROWS: usize = 100;
 const GATHER: Duration = Duration::from_millis(10);
 /// How many reports may wait; behind that, connections wait.
 const WAITING: usize = 64;
+/// How long to wait before a batch is tried again that the database was in the way of: twice as long each time, up to the last.
+const NEXT_TRY: Duration = Duration::from_millis(50);
+const LATER_TRIES: Duration = Duration::from_secs(5);
 /// How many batches may wait that are gathered: one is enough to have the half that writes always write.
 const AHEAD: usize = 1;
 
@@ -83,6 +87,8 @@ pub(crate) enum IngestError {
     TakenElsewhere(RunId),
     #[error("command {0} is not one of this daemon's")]
     NotItsCommand(CommandId),
+    #[error("the server stops, and its database was in the way of it")]
+    Stopping,
     #[error("the conversation's branches are broken")]
     Branch(#[from] makima_model::branch::PositionError),
 }
@@ -210,11 +216,11 @@ impl App {
     /// connection that sent it.
     async fn take(&self, owner: OwnerId, batch: Vec<Report>, pieces: &mut Pieces) {
         let whole: Vec<&Report> = batch.iter().collect();
-        match self.take_together(owner, &whole).await {
+        match self.take_in_time(owner, &whole).await {
             Ok(taken) => self.acknowledge(owner, &whole, taken, pieces).await,
             Err(_) => {
                 for report in &batch {
-                    match self.take_together(owner, &[report]).await {
+                    match self.take_in_time(owner, &[report]).await {
                         Ok(taken) => self.acknowledge(owner, &[report], taken, pieces).await,
                         Err(error) => {
                             self.metrics().refused.inc();
@@ -223,6 +229,24 @@ impl App {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes reports, and waits for the database as long as it takes. Ends before only when the server stops: the reports
+    /// then come again to the next one.
+    async fn take_in_time(&self, owner: OwnerId, reports: &[&Report]) -> Result<Taken, IngestError> {
+        let mut pause = NEXT_TRY;
+        loop {
+            let error = match self.take_together(owner, reports).await {
+                Err(IngestError::Store(error)) => error,
+                done => return done,
+            };
+            self.tolerate(error)?;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stopping().cancelled_owned() => return Err(IngestError::Stopping),
+            }
+            pause = LATER_TRIES.min(pause * 2);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     StoreError, Tx,
-    columns::{At, Cells, Entity, all, json_of, one, text},
+    columns::{At, Cells, Entity, all, json_of, maybe_text, one, text},
     db::{affected, on},
     error::Act,
     statements::statements,
@@ -22,6 +22,7 @@ impl Entity for Daemon {
             running_tasks: cells.int("running_tasks")?,
             agents: cells.json("agents")?,
             last_heartbeat_at: cells.at("last_heartbeat_at")?,
+            trouble: cells.maybe_text("trouble")?,
         })
     }
 }
@@ -42,9 +43,10 @@ statements! {
     UPSERT = "INSERT INTO daemons (id, owner_id, name, hostname, status, max_concurrent_tasks, agents, last_heartbeat_at, \
         connection) VALUES ($1, $2, $3, $4, 'online', $5, $6, $7, 1) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
         hostname = excluded.hostname, status = 'online', max_concurrent_tasks = excluded.max_concurrent_tasks, \
-        agents = excluded.agents, last_heartbeat_at = excluded.last_heartbeat_at, connection = daemons.connection + 1 \
-        WHERE daemons.owner_id = excluded.owner_id RETURNING connection";
-    BEAT = "UPDATE daemons SET status = 'online', last_heartbeat_at = $4 WHERE id = $1 AND owner_id = $2 AND connection = $3";
+        agents = excluded.agents, last_heartbeat_at = excluded.last_heartbeat_at, trouble = NULL, \
+        connection = daemons.connection + 1 WHERE daemons.owner_id = excluded.owner_id RETURNING connection";
+    BEAT = "UPDATE daemons SET status = 'online', last_heartbeat_at = $4, trouble = $5 \
+        WHERE id = $1 AND owner_id = $2 AND connection = $3";
     HOLD = "UPDATE daemons SET connection = connection WHERE id = $1 AND owner_id = $2 AND connection = $3";
     SET_OFFLINE = "UPDATE daemons SET status = 'offline' WHERE id = $1 AND owner_id = $2 AND status = 'online'";
     GET = daemons!("id = $1 AND owner_id = $2");
@@ -86,14 +88,22 @@ pub async fn upsert(tx: &mut Tx, owner: OwnerId, hello: Hello<'_>) -> Result<i64
     kept.act(act)?.ok_or(StoreError::ForeignDaemon)
 }
 
-/// A daemon's heart beats on this connection: it is online. Whether that is its newest one.
-pub async fn beat(tx: &mut Tx, owner: OwnerId, id: DaemonId, connection: i64) -> Result<bool, StoreError> {
+/// A daemon's heart beats on this connection: it is online, and says what keeps it from working. Whether that is its newest
+/// one.
+pub async fn beat(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: DaemonId,
+    connection: i64,
+    trouble: Option<&str>,
+) -> Result<bool, StoreError> {
     let now = tx.now().await?;
     let kept = on!(tx, |c| sqlx::query(BEAT)
         .bind(id.uuid())
         .bind(owner.uuid())
         .bind(connection)
         .bind(At(now))
+        .bind(maybe_text(trouble))
         .execute(c)
         .await
         .map(affected))

@@ -7,6 +7,7 @@
 //!
 //! PostgreSQL: reads are one snapshot each (`REPEATABLE READ`), as they are on SQLite.
 
+mod health;
 mod schema;
 mod tx;
 mod url;
@@ -17,10 +18,14 @@ pub use tx::Tx;
 pub(crate) use tx::{Link, affected, on};
 pub use wake::Wake;
 
-use crate::{StoreError, error::Act};
+use crate::{
+    StoreError,
+    error::{Act, Hindrance},
+};
+use health::Health;
 use makima_model::Timestamp;
 use sqlx::{
-    ConnectOptions, PgPool, SqlitePool,
+    ConnectOptions, Connection, PgPool, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -62,6 +67,7 @@ enum Pools {
 pub struct Db {
     pools: Arc<Pools>,
     wakes: Arc<Wakes>,
+    health: Arc<Health>,
 }
 
 impl Db {
@@ -100,7 +106,7 @@ impl Db {
                 Pools::Postgres(pool.connect_with(options).await.act("connect to the database")?)
             }
         };
-        Ok(Self { pools: Arc::new(pools), wakes: Arc::new(Wakes::in_process()) })
+        Ok(Self::over(pools, Wakes::in_process()))
     }
 
     async fn open_file(path: &Path) -> Result<Self, StoreError> {
@@ -114,6 +120,7 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(PATIENCE)
+            .after_release(|connection, _| Box::pin(is_reusable(connection)))
             .connect_with(writing)
             .await
             .act("open the database")?;
@@ -122,10 +129,11 @@ impl Db {
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
+            .after_release(|connection, _| Box::pin(is_reusable(connection)))
             .connect_with(options.read_only(true))
             .await
             .act("open the database for reading")?;
-        Ok(Self { pools: Arc::new(Pools::Sqlite { write, read }), wakes: Arc::new(Wakes::in_process()) })
+        Ok(Self::over(Pools::Sqlite { write, read }, Wakes::in_process()))
     }
 
     async fn open_server(options: PgConnectOptions) -> Result<Self, StoreError> {
@@ -138,7 +146,11 @@ impl Db {
             .act("connect to the database")?;
         migrate(&POSTGRES_MIGRATIONS, POSTGRES_MIGRATIONS.run(&pool).await)?;
         let wakes = Wakes::of_server(&pool).await.act("listen to the database")?;
-        Ok(Self { pools: Arc::new(Pools::Postgres(pool)), wakes: Arc::new(wakes) })
+        Ok(Self::over(Pools::Postgres(pool), wakes))
+    }
+
+    fn over(pools: Pools, wakes: Wakes) -> Self {
+        Self { pools: Arc::new(pools), wakes: Arc::new(wakes), health: Arc::default() }
     }
 
     /// Which engine it is on.
@@ -158,7 +170,8 @@ impl Db {
                 Pools::Postgres(pool) => Link::Postgres(pool.begin().await?),
             })
         });
-        Ok(Tx::new(link.await.act("begin a transaction")?, self.wakes.clone()))
+        let link = link.await.inspect_err(|error| self.health.failed(error)).act("begin a transaction")?;
+        Ok(Tx::new(link, self.wakes.clone(), Some(self.health.clone())))
     }
 
     /// Begins a transaction that only reads, and sees one state of the database to its end.
@@ -172,12 +185,24 @@ impl Db {
                 }
             })
         });
-        Ok(Tx::new(link.await.act("begin to read")?, self.wakes.clone()))
+        Ok(Tx::new(link.await.act("begin to read")?, self.wakes.clone(), None))
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.now().await.map(drop)
+    }
+
+    /// Whether the database can be worked with: it answers, and where the last write found no room or no rights, another
+    /// one does.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.ping().await?;
+        if self.health.is_hindered() {
+            let mut tx = self.begin().await?;
+            tx.try_to_write().await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// The time by the database's clock.
@@ -234,13 +259,28 @@ async fn in_a_task<T: Send + 'static>(
     }
 }
 
+/// Whether a connection is of use when its transaction is over. SQLite undoes a transaction by itself whose write found no
+/// room or whose disk failed; sqlx then tries to undo it once more, fails, and counts the connection as inside a transaction
+/// from then on: none would begin on it any more.
+async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // It answers once what was asked of it before is done, the undoing among it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 fn migrate(known: &Migrator, result: Result<(), MigrateError>) -> Result<(), StoreError> {
-    result.map_err(|source| match source {
-        MigrateError::VersionMissing(version) if known.iter().all(|known| known.version < version) => {
-            StoreError::Newer { version }
+    match result {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(version)) if known.iter().all(|known| known.version < version) => {
+            Err(StoreError::Newer { version })
         }
-        source => StoreError::Migrate { source },
-    })
+        Err(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _))
+            if Hindrance::of(&source).is_some() =>
+        {
+            Err(source).act("bring the tables of the database up to date")
+        }
+        Err(source) => Err(StoreError::Migrate { source }),
+    }
 }
 
 #[cfg(test)]

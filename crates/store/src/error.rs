@@ -49,10 +49,12 @@ pub enum StoreError {
         source: sqlx::migrate::MigrateError,
     },
     /// The database is away, full, or busy: trying again later may work.
-    #[error("could not {act}: the database is not available")]
+    #[error("could not {act}: {hindrance}")]
     Unavailable {
         /// What was tried.
         act: &'static str,
+        /// What is in the way.
+        hindrance: Hindrance,
         /// Why it failed.
         source: sqlx::Error,
     },
@@ -86,6 +88,62 @@ pub enum StoreError {
     },
 }
 
+/// What is in the way of a database, sorted by what somebody can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Hindrance {
+    /// It can't be reached, or is busy.
+    #[error("the database is not available")]
+    Away,
+    /// There is no room left where it lies.
+    #[error("there is no room left on the disk of the database")]
+    Full,
+    /// It may only be read.
+    #[error("the database can only be read, not written")]
+    ReadOnly,
+    /// Its disk fails, for a reason that it keeps to itself.
+    #[error("the disk of the database fails")]
+    Disk,
+}
+
+impl Hindrance {
+    /// What an engine's error tells of that passes by itself, or by room and rights being given.
+    pub(crate) fn of(error: &sqlx::Error) -> Option<Self> {
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => Some(Self::Away),
+            sqlx::Error::Database(error) => error.code().and_then(|code| Self::of_code(&code)),
+            _ => None,
+        }
+    }
+
+    fn of_code(code: &str) -> Option<Self> {
+        if code.len() == 5 {
+            return match code {
+                "53100" => Some(Self::Full),
+                "25006" => Some(Self::ReadOnly),
+                // Connection lost, out of other resources, stopped by its operator, deadlock and the like.
+                _ if ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class)) => Some(Self::Away),
+                _ if code.starts_with("58") => Some(Self::Disk),
+                _ => None,
+            };
+        }
+        // SQLite's, whose low byte is the primary one.
+        match code.parse::<i64>().ok()? & 0xff {
+            // Busy, locked, can't be opened.
+            5 | 6 | 14 => Some(Self::Away),
+            8 => Some(Self::ReadOnly),
+            // Also where a quota is reached, or the file system has become read-only under it.
+            10 => Some(Self::Disk),
+            13 => Some(Self::Full),
+            _ => None,
+        }
+    }
+}
+
 /// Says what was tried, in words that follow "could not".
 pub(crate) trait Act<T> {
     /// The error as the store tells it.
@@ -94,30 +152,14 @@ pub(crate) trait Act<T> {
 
 impl<T> Act<T> for Result<T, sqlx::Error> {
     fn act(self, act: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| match &source {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed => StoreError::Unavailable { act, source },
-            sqlx::Error::Database(error) if error.code().is_some_and(|code| passes(&code)) => {
-                StoreError::Unavailable { act, source }
+        self.map_err(|source| match (Hindrance::of(&source), &source) {
+            (Some(hindrance), _) => StoreError::Unavailable { act, hindrance, source },
+            (None, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
+                StoreError::Damaged { act, source }
             }
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Damaged { act, source },
-            _ => StoreError::Refused { act, source },
+            (None, _) => StoreError::Refused { act, source },
         })
     }
-}
-
-/// Whether an engine's error code tells of something that passes by itself or by room and rights being given.
-fn passes(code: &str) -> bool {
-    if code.len() == 5 {
-        // PostgreSQL's: connection lost, out of resources, stopped by its operator, deadlock and the like; read-only.
-        return ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class)) || code == "25006";
-    }
-    // SQLite's, whose low byte is the primary one: busy, locked, read-only, I/O, full, can't open.
-    code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
 }
 
 /// Whether a unique index refused the row.
@@ -131,13 +173,27 @@ mod tests {
 
     #[test]
     fn what_passes_is_told_from_what_does_not() {
-        // SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT, SQLITE_IOERR_WRITE, SQLITE_FULL; admin shutdown, deadlock, disk full.
-        for code in ["5", "517", "778", "13", "57P01", "40P01", "53100", "08006"] {
-            assert!(passes(code), "{code}");
+        for (code, hindrance) in [
+            // SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT, SQLITE_READONLY_DBMOVED, SQLITE_IOERR_WRITE, SQLITE_FULL.
+            ("5", Hindrance::Away),
+            ("517", Hindrance::Away),
+            ("1032", Hindrance::ReadOnly),
+            ("778", Hindrance::Disk),
+            ("13", Hindrance::Full),
+            // Admin shutdown, deadlock, connection lost, too many connections; disk full, read-only, I/O error.
+            ("57P01", Hindrance::Away),
+            ("40P01", Hindrance::Away),
+            ("08006", Hindrance::Away),
+            ("53300", Hindrance::Away),
+            ("53100", Hindrance::Full),
+            ("25006", Hindrance::ReadOnly),
+            ("58030", Hindrance::Disk),
+        ] {
+            assert_eq!(Hindrance::of_code(code), Some(hindrance), "{code}");
         }
         // SQLITE_ERROR, SQLITE_CONSTRAINT_UNIQUE; unique violation, syntax error, invalid text.
         for code in ["1", "2067", "23505", "42601", "22021"] {
-            assert!(!passes(code), "{code}");
+            assert_eq!(Hindrance::of_code(code), None, "{code}");
         }
     }
 }

@@ -44,7 +44,7 @@ pub use commands::{Command, CommandState, NewCommand};
 pub use conversations::{Reader, StoredMessage};
 pub use counters::Noun;
 pub use db::{Db, Engine, Schema, Tx, Wake};
-pub use error::StoreError;
+pub use error::{Hindrance, StoreError};
 pub use events::{FeedItem, FeedScope, NewHistory, NewTaskEvent};
 pub use inbox::InboxMessage;
 pub use keys::{ApiKey, Caller, KeyKind, NewKey};

@@ -16,6 +16,8 @@ mod concurrency;
 mod contracts;
 #[path = "suite/conversations.rs"]
 mod conversations;
+#[path = "suite/disks.rs"]
+mod disks;
 #[path = "suite/events.rs"]
 mod events;
 #[path = "suite/idempotency.rs"]

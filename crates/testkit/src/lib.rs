@@ -15,6 +15,7 @@ mod model_api;
 mod random;
 pub mod reliability;
 mod repo;
+mod small_disk;
 
 pub use claude::{CLAUDE_VERSION, claude_cli};
 pub use database::{TestDatabase, postgres_server};
@@ -23,3 +24,4 @@ pub use fault_proxy::{FaultProxy, Faults, Way};
 pub use model_api::{Block, ErrorReply, FakeModelApi, RecordedRequest, Scenario, Step, ToolResult};
 pub use random::Random;
 pub use repo::TestRepo;
+pub use small_disk::{ReadOnly, SmallDisk, with_own_mounts};

@@ -24,6 +24,9 @@ pub struct Daemon {
     pub agents: Vec<AgentInfo>,
     /// When it was last heard of.
     pub last_heartbeat_at: Timestamp,
+    /// What keeps it from working, with what to do: there is no room on its disk, for example. It goes on by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// All daemons of the owner, by name.

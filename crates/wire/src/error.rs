@@ -50,7 +50,7 @@ pub enum Code {
     Internal,
     /// 500: the database refused.
     DbError,
-    /// 503: the database can't be reached.
+    /// 503: the database can't be reached, or can't be written: its disk is full or read-only.
     DbUnavailable,
     /// 503: the daemon that has what is asked for isn't connected, or didn't answer in time.
     NoDaemon,

@@ -45,8 +45,12 @@ pub struct Hello {
 pub enum FromDaemon {
     /// Who it is: the first frame of a connection.
     Hello(Hello),
-    /// It is still there.
-    Heartbeat,
+    /// It is still there. Sent at once when its trouble begins or is over: that needs no disk.
+    Heartbeat {
+        /// What keeps it from working, in a sentence for people: there is no room on its disk, for example.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<String>,
+    },
     /// Entries of a run's journal, ascending, without holes among them.
     Entries {
         /// The run.

@@ -718,7 +718,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the server can work: its database answers. */
+        /** Whether the server can work: its database answers, and has room for what is written. */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -1157,6 +1157,8 @@ export interface components {
             runningTasks: number;
             /** @description Whether it is connected. */
             status: components["schemas"]["DaemonStatus"];
+            /** @description What keeps it from working, with what to do: there is no room on its disk, for example. It goes on by itself. */
+            trouble?: string;
         };
         /**
          * Format: uuid

@@ -4,6 +4,7 @@ use crate::{
     DaemonError,
     error::told,
     runs::Outcome,
+    trouble::told_with_advice,
     workshop::Workshop,
     worktrees::{ByHand, kept_changing},
 };
@@ -28,7 +29,7 @@ pub(super) async fn make_checkpoint(
             Outcome::refused(Code::NotFound, "the task has no worktree on its daemon: it has never run there")
         }
         Err(error) if kept_changing(&error) => Outcome::refused(Code::WorktreeChanging, told(&error)),
-        Err(error) => Outcome::refused(Code::Conflict, told(&error)),
+        Err(error) => Outcome::refused(Code::Conflict, told_with_advice(&error)),
     }
 }
 

@@ -1,22 +1,19 @@
 //! What the server says.
 
-use super::{Ending, Session};
+use super::{Ending, Session, take::Taken};
 use crate::{commands::Commands, runs::Runs};
 use makima_client::daemon::{FrameReceiver, Heard};
-use makima_wire::frame::{FromDaemon, ToDaemon};
-use std::{
-    sync::{Arc, PoisonError},
-    time::Instant,
-};
+use makima_wire::frame::ToDaemon;
+use std::{sync::PoisonError, time::Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Listens until the connection ends.
 pub(super) async fn listen(
     mut receiver: FrameReceiver,
     runs: &Runs,
-    commands: &Arc<Commands>,
+    commands: &Commands,
     session: &Session,
-    answers: mpsc::UnboundedSender<FromDaemon>,
+    taken: mpsc::UnboundedSender<Taken>,
     is_closing: &watch::Receiver<bool>,
 ) -> Ending {
     loop {
@@ -31,23 +28,21 @@ pub(super) async fn listen(
                 }
             }
         };
-        let done = match frame {
+        match frame {
             ToDaemon::Ack { run, n } => {
                 let arrived =
                     session.window.lock().unwrap_or_else(PoisonError::into_inner).acknowledged(run, n);
-                runs.acknowledged(run, n, arrived).await
+                runs.acknowledged(run, n, arrived).await;
             }
             // Not acknowledged: it will come again to the daemon that comes next.
-            ToDaemon::Command { .. } if *is_closing.borrow() => Ok(()),
-            ToDaemon::Command { id, command } => commands.take(id, command).await.map(|()| {
-                let _ = answers.send(FromDaemon::Acknowledged { command: id });
-            }),
+            ToDaemon::Command { .. } if *is_closing.borrow() => {}
+            ToDaemon::Command { id, command } => {
+                // Taken beside: who waits for the disk must go on listening.
+                let _ = taken.send((id, command));
+            }
             ToDaemon::Settled { command } => commands.settled(command).await,
             ToDaemon::Refused { message } => return Ending::Refused(message),
-            ToDaemon::Welcome { .. } => Ok(()),
-        };
-        if let Err(error) = done {
-            return Ending::Failed(error);
+            ToDaemon::Welcome { .. } => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     DaemonError,
     commands::Commands,
+    connection::heart::Heart,
     disk,
     runs::{Outcome, Run, Runs},
     socket::Piece,
@@ -78,12 +79,11 @@ impl<'a> Speaker<'a> {
         // What was said while nobody listened is old.
         while deltas.try_recv().is_ok() {}
         let heartbeat = heartbeat.min(Duration::from_secs(self.workshop.config.heartbeat_seconds.max(1)));
-        let mut beat = Instant::now();
-        if let Err(error) = self.forget_acknowledged().await {
-            return Ending::Failed(error);
-        }
+        let mut heart =
+            Heart { workshop: Arc::clone(self.workshop), every: heartbeat, last: Instant::now(), told: None };
+        self.forget_acknowledged().await;
         loop {
-            match self.round(sender, &mut frames, deltas, &mut beat, heartbeat).await {
+            match self.round(sender, &mut frames, deltas, &mut heart).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(ending) => return ending,
@@ -91,7 +91,7 @@ impl<'a> Speaker<'a> {
             let sent = tokio::select! {
                 () = self.workshop.news.notified() => Ok(()),
                 () = self.uploads.next() => Ok(()),
-                () = tokio::time::sleep_until((beat + heartbeat).into()) => Ok(()),
+                () = heart.due() => Ok(()),
                 Some(frame) = frames.recv() => sender.send(&frame).await,
                 Some((run, piece)) = deltas.recv() => sender.send(&live(run, piece)).await,
             };
@@ -107,15 +107,9 @@ impl<'a> Speaker<'a> {
         sender: &mut FrameSender,
         frames: &mut mpsc::UnboundedReceiver<FromDaemon>,
         deltas: &mut mpsc::Receiver<(RunId, Piece)>,
-        beat: &mut Instant,
-        heartbeat: Duration,
+        heart: &mut Heart,
     ) -> Result<bool, Ending> {
-        if beat.elapsed() >= heartbeat {
-            *beat = Instant::now();
-            sender.send(&FromDaemon::Heartbeat).await.map_err(Ending::Broken)?;
-            // The server says nothing of its own accord: so it is asked whether it is there.
-            sender.ping().await.map_err(Ending::Broken)?;
-        }
+        heart.beat(sender).await?;
         while let Ok(frame) = frames.try_recv() {
             sender.send(&frame).await.map_err(Ending::Broken)?;
         }
@@ -123,13 +117,13 @@ impl<'a> Speaker<'a> {
             let Ok((run, piece)) = deltas.try_recv() else { break };
             sender.send(&live(run, piece)).await.map_err(Ending::Broken)?;
         }
-        let has_sent = self.send_entries(sender).await?;
+        let has_sent = self.send_entries(sender, heart).await?;
         self.send_outcomes(sender).await?;
         Ok(has_sent)
     }
 
     /// A frame of each run that has something to tell.
-    async fn send_entries(&mut self, sender: &mut FrameSender) -> Result<bool, Ending> {
+    async fn send_entries(&mut self, sender: &mut FrameSender, heart: &mut Heart) -> Result<bool, Ending> {
         let runs = self.runs.all();
         let live: BTreeSet<RunId> = runs.iter().map(|run| run.spec.run).collect();
         self.readings.retain(|run, _| live.contains(run));
@@ -139,7 +133,7 @@ impl<'a> Speaker<'a> {
             if self.told.contains(&id) && !self.known.contains_key(&id) || !self.window().is_open() {
                 continue;
             }
-            let batch = self.read(&run).await.map_err(Ending::Failed)?;
+            let batch = heart.beating(sender, self.read(&run)).await?.map_err(Ending::Failed)?;
             if let Some(Frame { text, last, end }) = batch.frame {
                 self.window().sent(id, (last, end), text.len() as u64);
                 sender.send_text(text).await.map_err(Ending::Broken)?;
@@ -194,8 +188,10 @@ impl<'a> Speaker<'a> {
                 continue;
             }
             if let Some(patch) = patch_of(&mut outcome) {
-                if patch.as_ref().is_some_and(|patch| self.uploads.is_missing(patch)) {
-                    patch.iter().for_each(|patch| self.uploads.begin(patch.clone()));
+                if let Some(patch) = patch.as_ref()
+                    && self.uploads.is_missing(patch).await
+                {
+                    self.uploads.begin(patch.clone());
                     continue;
                 }
                 if patch.as_ref().is_some_and(|patch| self.uploads.refused().contains(&patch.hash)) {
@@ -215,11 +211,10 @@ impl<'a> Speaker<'a> {
     }
 
     /// Runs whose end the server had already, and only its acknowledgement was lost.
-    async fn forget_acknowledged(&self) -> Result<(), DaemonError> {
+    async fn forget_acknowledged(&self) {
         for known in self.known.values() {
-            self.runs.acknowledged(known.run, known.last_entry, None).await?;
+            self.runs.acknowledged(known.run, known.last_entry, None).await;
         }
-        Ok(())
     }
 
     fn window(&self) -> MutexGuard<'a, Window> {

@@ -50,8 +50,9 @@ impl Uploads {
     }
 
     /// Whether a blob has yet to get there.
-    pub(super) fn is_missing(&self, blob: &BlobRef) -> bool {
-        !self.refused.contains(&blob.hash) && self.workshop.folders.blob(&blob.hash).exists()
+    pub(super) async fn is_missing(&self, blob: &BlobRef) -> bool {
+        let file = self.workshop.folders.blob(&blob.hash);
+        !self.refused.contains(&blob.hash) && tokio::fs::try_exists(file).await.unwrap_or_default()
     }
 }
 
@@ -61,7 +62,7 @@ async fn upload(workshop: Arc<Workshop>, blob: BlobRef) -> (String, bool) {
     loop {
         let error = match workshop.server.put_blob(&blob, &file).await {
             Ok(()) => {
-                if let Err(error) = disk::remove(&file) {
+                if let Err(error) = disk::off_thread(move || disk::remove(&file)).await {
                     tracing::warn!(error = told(&error), "an uploaded blob stays here");
                 }
                 return (blob.hash, true);

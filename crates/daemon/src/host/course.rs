@@ -17,6 +17,7 @@ use crate::{
     error::told,
     journal::Journal,
     socket::{FromHost, Piece, ToHost},
+    trouble::told_with_advice,
 };
 use makima_agents::{Act, Dialogue, Exit, Input};
 use makima_model::{
@@ -67,6 +68,8 @@ pub(super) struct Course {
     answered: BTreeMap<QuestionId, Answer>,
     /// Turns that the daemon has not kept yet.
     unkept: BTreeSet<u32>,
+    /// When the journal is written again that the disk did not take: until then the agent is not read.
+    held_up: Option<Instant>,
     /// Up to where the journal may be written before the agent waits; nobody has said it before a daemon comes.
     room: Option<u64>,
     /// Whether the agent waits for room: what it writes stays in its pipe.
@@ -100,13 +103,14 @@ impl Course {
             taken: first.iter().map(|input| input.id).collect(),
             quiet: Quiet::new(spec.patience.quiet),
             reached: Reached::default(),
-            streamed: Streamed::open(folder)?,
+            streamed: Streamed::open(folder),
             queue: (!first.is_empty()).then_some(first).into_iter().collect(),
             spec,
             journal,
             dialogue,
             answered: BTreeMap::new(),
             unkept: BTreeSet::new(),
+            held_up: None,
             room: None,
             is_waiting: false,
             stage: Stage::Working,
@@ -137,15 +141,15 @@ impl Course {
         let mut is_open = true;
         let status = loop {
             self.proceed();
-            self.settle(&mut agent).await;
+            self.settle(&mut agent);
             if self.look_for_room() {
-                self.settle(&mut agent).await;
+                self.settle(&mut agent);
             }
             let (deadline, daemon_gone) = (self.deadline, self.daemon_gone_at());
             let is_at_work = self.stage == Stage::Working && !self.dialogue.is_idle();
-            let quiet = self.quiet.at().filter(|_| is_at_work && !self.is_waiting);
+            let quiet = self.quiet.at().filter(|_| is_at_work && !self.is_paused());
             tokio::select! {
-                read = stdout.read_buf(lines.room()), if is_open && !self.is_waiting => {
+                read = stdout.read_buf(lines.room()), if is_open && !self.is_paused() => {
                     is_open = matches!(read, Ok(1..));
                     self.quiet.heard();
                     self.read(&mut lines);
@@ -161,6 +165,7 @@ impl Course {
                     }
                 }
                 _ = terminate.recv() => self.stop(StopReason::Shutdown),
+                () = until(self.held_up) => self.quiet.heard(),
                 () = until(deadline) => self.step(&agent),
                 () = until(quiet) => {
                     let told = self.quiet.tell();
@@ -170,6 +175,11 @@ impl Course {
             }
         };
         self.end(agent, stdout, lines, status).await
+    }
+
+    /// Whether the agent waits: for the disk, or for room. What it writes stays in its pipe.
+    fn is_paused(&self) -> bool {
+        self.held_up.is_some() || self.is_waiting
     }
 
     /// Takes what the agent wrote, line by line.
@@ -213,23 +223,50 @@ impl Course {
     }
 
     /// Makes the records durable; then what rests on them is written and said.
-    async fn settle(&mut self, agent: &mut AgentProcess) {
-        self.make_durable().await;
-        self.streamed.write();
-        self.writes.drain(..).for_each(|bytes| agent.write(bytes));
-        if self.is_closing {
-            agent.close_input();
+    fn settle(&mut self, agent: &mut AgentProcess) {
+        let is_durable = self.make_durable();
+        // An agent that is to stop is told so whatever the disk does.
+        if is_durable || self.stop.is_some() {
+            self.writes.drain(..).for_each(|bytes| agent.write(bytes));
+            if self.is_closing {
+                agent.close_input();
+            }
         }
-        self.says.drain(..).for_each(|what| self.daemon.tell(what));
+        if is_durable {
+            self.streamed.write();
+            self.says.drain(..).for_each(|what| self.daemon.tell(what));
+        }
     }
 
-    async fn make_durable(&mut self) {
-        let records = std::mem::take(&mut self.records);
-        while let Err(error) = self.journal.append(&records) {
-            tracing::error!(error = told(&error), "the journal can't be written; trying again");
-            tokio::time::sleep(NEXT_TRY).await;
+    /// Whether the records are durable. Where the disk doesn't take them they wait, and the agent with them.
+    fn make_durable(&mut self) -> bool {
+        if self.held_up.is_some_and(|next| Instant::now() < next) {
+            return false;
+        }
+        if let Err(error) = self.journal.append(&self.records) {
+            if self.held_up.is_none() {
+                tracing::error!(error = told(&error), "the journal can't be written; the agent waits");
+                let why = format!("an agent is paused: {}", told_with_advice(&error));
+                self.daemon.show_held_up(Some(why));
+            }
+            self.held_up = Some(Instant::now() + NEXT_TRY);
+            return false;
+        }
+        self.records.clear();
+        if self.held_up.take().is_some() {
+            tracing::warn!("the journal can be written again; the agent goes on");
+            self.daemon.show_held_up(None);
         }
         self.daemon.show(self.journal.durable());
+        true
+    }
+
+    /// Makes what an agent that is gone has said durable, however long the disk doesn't take it.
+    async fn make_rest_durable(&mut self) {
+        while !self.make_durable() {
+            // A daemon that comes is shown why; it has nothing more to say to this run.
+            let _ = tokio::time::timeout(NEXT_TRY, self.daemon.next()).await;
+        }
     }
 
     /// Whether an agent that works has to wait for room, or may go on. An agent that is being stopped is read to its end: its
@@ -257,6 +294,9 @@ impl Course {
 
     /// Begins the next turn or the end, if it is time for it.
     fn proceed(&mut self) {
+        if self.held_up.is_some() && self.stop.is_none() {
+            return;
+        }
         let is_idle = self.dialogue.is_idle();
         match self.stage {
             Stage::Working if self.stop.is_some() => {
@@ -374,7 +414,6 @@ impl Course {
         let _ = tokio::time::timeout(LAST_WORDS, async {
             while let Ok(1..) = stdout.read_buf(lines.room()).await {
                 self.read(&mut lines);
-                self.make_durable().await;
             }
         })
         .await;
@@ -402,7 +441,7 @@ impl Course {
             }
             self.note(record);
         }
-        self.make_durable().await;
+        self.make_rest_durable().await;
         Ok(match (self.stop, cut) {
             (Some(reason), _) => stopped(reason, self.spec.patience.daemon),
             (None, Some(point)) => {

@@ -42,15 +42,17 @@ pub(super) struct DaemonSide {
     present: Option<(u64, Mouth)>,
     gone_since: Instant,
     durable: watch::Sender<Durable>,
+    held_up: watch::Sender<Option<String>>,
 }
 
 impl DaemonSide {
     /// Waits for daemons.
     pub(super) fn open(listener: UnixListener, durable: Durable) -> Self {
         let (durable, seen) = watch::channel(durable);
+        let (held_up, why) = watch::channel(None);
         let (told, events) = mpsc::channel(16);
-        tokio::spawn(accept(listener, told, seen));
-        Self { events, present: None, gone_since: Instant::now(), durable }
+        tokio::spawn(accept(listener, told, (seen, why)));
+        Self { events, present: None, gone_since: Instant::now(), durable, held_up }
     }
 
     /// What happens next. May be dropped while it waits.
@@ -86,6 +88,11 @@ impl DaemonSide {
         self.durable.send_replace(durable);
     }
 
+    /// Tells why the disk takes nothing, or that it does again.
+    pub(super) fn show_held_up(&self, why: Option<String>) {
+        self.held_up.send_replace(why);
+    }
+
     /// Tells the daemon, if it is here.
     pub(super) fn tell(&self, what: FromHost) {
         if let Some((_, mouth)) = &self.present {
@@ -101,13 +108,16 @@ impl DaemonSide {
     }
 }
 
-async fn accept(listener: UnixListener, told: mpsc::Sender<(u64, Raw)>, durable: watch::Receiver<Durable>) {
+/// What every daemon is shown, the one that comes anew too.
+type Shown = (watch::Receiver<Durable>, watch::Receiver<Option<String>>);
+
+async fn accept(listener: UnixListener, told: mpsc::Sender<(u64, Raw)>, shown: Shown) {
     let mut id = 0;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 id += 1;
-                tokio::spawn(talk(id, stream, told.clone(), durable.clone()));
+                tokio::spawn(talk(id, stream, told.clone(), shown.clone()));
             }
             // Out of file handles, most likely: others will be freed.
             Err(error) => {
@@ -118,12 +128,7 @@ async fn accept(listener: UnixListener, told: mpsc::Sender<(u64, Raw)>, durable:
     }
 }
 
-async fn talk(
-    id: u64,
-    stream: UnixStream,
-    told: mpsc::Sender<(u64, Raw)>,
-    durable: watch::Receiver<Durable>,
-) {
+async fn talk(id: u64, stream: UnixStream, told: mpsc::Sender<(u64, Raw)>, shown: Shown) {
     let (from, to) = stream.into_split();
     let (says, to_say) = mpsc::unbounded_channel();
     let (deltas, to_show) = mpsc::channel(DELTAS);
@@ -132,7 +137,7 @@ async fn talk(
     }
     tokio::select! {
         () = hear(id, from, &told) => {}
-        () = speak(to, to_say, to_show, durable) => {}
+        () = speak(to, to_say, to_show, shown) => {}
     }
     let _ = told.send((id, Raw::Left)).await;
 }
@@ -151,9 +156,10 @@ async fn speak(
     mut to: OwnedWriteHalf,
     mut to_say: mpsc::UnboundedReceiver<FromHost>,
     mut to_show: mpsc::Receiver<Piece>,
-    mut durable: watch::Receiver<Durable>,
+    (mut durable, mut held_up): Shown,
 ) {
     durable.mark_changed();
+    held_up.mark_changed();
     loop {
         let what = tokio::select! {
             biased;
@@ -161,6 +167,10 @@ async fn speak(
             Some(piece) = to_show.recv() => FromHost::Delta { piece },
             changed = durable.changed() => match changed {
                 Ok(()) => FromHost::Durable { durable: *durable.borrow_and_update() },
+                Err(_) => return,
+            },
+            changed = held_up.changed() => match changed {
+                Ok(()) => FromHost::HeldUp { why: held_up.borrow_and_update().clone() },
                 Err(_) => return,
             },
             said = to_say.recv() => match said {

@@ -2,7 +2,8 @@
 //! killed.
 //!
 //! It is written and not synced: of what was shown already a killed process takes nothing away, and only a loss of power
-//! the last of it. A message that is complete stands in the journal, and nothing of it here.
+//! the last of it. A message that is complete stands in the journal, and nothing of it here. What the disk doesn't take is
+//! shown all the same, and written with what comes next: the agent does not wait for it.
 
 use crate::{DaemonError, error::told};
 use makima_agents::{Delta, DeltaKind};
@@ -21,28 +22,35 @@ const MOST: u64 = 4 << 20;
 /// The message that is being streamed.
 pub(super) struct Streamed {
     path: PathBuf,
-    file: File,
+    /// `None` until it could be opened.
+    file: Option<File>,
     message: Option<MessageId>,
     /// How much of it is written.
     end: u64,
     pending: Vec<u8>,
     /// Whether what is written is of a message before.
     is_old: bool,
+    /// Whether a write failed that may have left something behind the end.
+    is_torn: bool,
+    /// Whether the log has it already that the disk doesn't take it.
+    is_told: bool,
 }
 
 impl Streamed {
     /// The one in a run's folder, of which nothing is left.
-    pub(super) fn open(folder: &Path) -> Result<Self, DaemonError> {
-        let path = folder.join(FILE);
-        let mut options = OpenOptions::new();
-        let file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|source| DaemonError::write(&path, source))?;
-        Ok(Self { path, file, message: None, end: 0, pending: Vec::new(), is_old: false })
+    pub(super) fn open(folder: &Path) -> Self {
+        let mut streamed = Self {
+            path: folder.join(FILE),
+            file: None,
+            message: None,
+            end: 0,
+            pending: Vec::new(),
+            is_old: false,
+            is_torn: false,
+            is_told: false,
+        };
+        streamed.write();
+        streamed
     }
 
     /// Takes a piece.
@@ -75,27 +83,42 @@ impl Streamed {
     fn forget(&mut self) {
         self.message = None;
         self.pending.clear();
-        self.is_old = self.end > 0;
+        self.is_old = self.end > 0 || self.is_torn;
     }
 
-    /// Writes what came. Where that fails it is shown all the same, and kept when its message is complete.
+    /// Writes what came. Where that fails it is written when more comes, and kept in any case when its message is complete.
     pub(super) fn write(&mut self) {
         if let Err(error) = self.try_write() {
-            let error = DaemonError::write(&self.path, error);
-            tracing::debug!(error = told(&error), "what is being streamed is not kept");
+            self.is_torn = true;
+            if !std::mem::replace(&mut self.is_told, true) {
+                let error = DaemonError::write(&self.path, error);
+                tracing::warn!(error = told(&error), "what is being streamed is not kept for now");
+            }
         }
-        self.pending.clear();
     }
 
     fn try_write(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(open(&self.path)?),
+        };
         if self.is_old {
-            self.file.set_len(0)?;
-            (self.is_old, self.end) = (false, 0);
+            file.set_len(0)?;
+            (self.is_old, self.is_torn, self.end) = (false, false, 0);
         }
-        self.file.write_all_at(&self.pending, self.end)?;
-        self.end += self.pending.len() as u64;
+        if !self.pending.is_empty() {
+            // Over all that a write left behind the end which failed: what it was of is still pending.
+            file.write_all_at(&self.pending, self.end)?;
+            self.end += self.pending.len() as u64;
+            self.pending.clear();
+            self.is_torn = false;
+        }
         Ok(())
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// The message that the host in this folder was being told when it was killed. It may stand in the journal all the same.
@@ -126,6 +149,7 @@ pub(crate) fn streamed_in(folder: &Path, at: Timestamp) -> Result<Option<Message
 mod tests {
     use super::*;
     use makima_model::Clock;
+    use makima_testkit::{SmallDisk, with_own_mounts};
 
     fn piece(message: MessageId, kind: DeltaKind, text: &str) -> Delta {
         Delta { message, kind, text: text.to_owned() }
@@ -142,7 +166,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(left(folder.path()), None);
         let (first, second): (MessageId, MessageId) = (Clock::system().new_id(), Clock::system().new_id());
-        let mut streamed = Streamed::open(folder.path()).unwrap();
+        let mut streamed = Streamed::open(folder.path());
         streamed.add(&piece(first, DeltaKind::Thinking, "hm"));
         streamed.add(&piece(first, DeltaKind::Text, "one "));
         streamed.write();
@@ -160,10 +184,42 @@ mod tests {
         assert_eq!(left(folder.path()), Some((second, "the next".into(), None)));
     }
 
+    /// Fault: the daemon's disk is full
+    /// Moment: while a message is streamed
+    /// Outcome: what was streamed is kept without a gap once there is room, and nothing of an older message with it
+    #[test]
+    fn what_finds_no_room_is_written_with_what_comes_when_there_is() {
+        with_own_mounts(async {
+            let disk = SmallDisk::mount(1 << 20);
+            let (first, second): (MessageId, MessageId) =
+                (Clock::system().new_id(), Clock::system().new_id());
+            disk.fill(64 << 10);
+            let mut streamed = Streamed::open(disk.path());
+            let long = "x".repeat(100 << 10);
+            for text in ["a", &long, "b"] {
+                streamed.add(&piece(first, DeltaKind::Text, text));
+                streamed.write();
+            }
+            assert_eq!(left(disk.path()), Some((first, "a".into(), None)));
+            disk.make_room();
+            streamed.add(&piece(first, DeltaKind::Text, "c"));
+            streamed.write();
+            assert_eq!(left(disk.path()), Some((first, format!("a{long}bc"), None)));
+            disk.fill(0);
+            streamed.add(&piece(second, DeltaKind::Text, &long));
+            streamed.add(&piece(second, DeltaKind::Text, &long));
+            streamed.write();
+            let message = Message::said(second, MessageRole::Assistant, "", Clock::system().now());
+            streamed.note(&Record::Message { message });
+            streamed.write();
+            assert_eq!(left(disk.path()), None);
+        });
+    }
+
     #[test]
     fn half_a_line_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
-        let mut streamed = Streamed::open(folder.path()).unwrap();
+        let mut streamed = Streamed::open(folder.path());
         let id = Clock::system().new_id();
         streamed.add(&piece(id, DeltaKind::Text, "whole"));
         streamed.add(&piece(id, DeltaKind::Text, "torn"));
@@ -177,7 +233,7 @@ mod tests {
     #[test]
     fn a_stream_without_an_end_is_kept_to_a_bound() {
         let folder = tempfile::tempdir().unwrap();
-        let mut streamed = Streamed::open(folder.path()).unwrap();
+        let mut streamed = Streamed::open(folder.path());
         let id = Clock::system().new_id();
         let text = "x".repeat(1 << 20);
         for _ in 0..20 {

@@ -1,5 +1,7 @@
 use super::*;
+use crate::trouble::DiskTrouble;
 use makima_model::{Entry, NoticeLevel, RunEnd, RunOutcome};
+use makima_testkit::{SmallDisk, with_own_mounts};
 use std::{
     fs::{self, OpenOptions},
     io::Write,
@@ -114,6 +116,66 @@ fn the_journal_tells_where_its_run_stands() {
     assert!(Journal::standing(folder.path()).unwrap().0.has_ended);
     let mut reader = JournalReader::after(folder.path(), 4, durable).unwrap().unwrap();
     assert!(reader.read(durable).unwrap().unwrap().is_last);
+}
+
+/// Fault: the daemon's disk is full
+/// Moment: in the middle of an entry, and the writer is killed then
+/// Outcome: the half entry is cut off by whoever writes next, and every entry is there once, in order
+#[test]
+fn an_entry_that_finds_no_room_is_cut_off_and_written_when_there_is() {
+    with_own_mounts(async {
+        let disk = SmallDisk::mount(1 << 20);
+        let folder = disk.path().join("run");
+        disk::make_folder(&folder).unwrap();
+        let (mut journal, _) = open(&folder);
+        journal.append(&[notice("a")]).unwrap();
+        let long = "x".repeat(200 << 10);
+        disk.fill(64 << 10);
+        for _ in 0..2 {
+            let error = journal.append(&[notice("b"), notice(&long)]).unwrap_err();
+            assert_eq!(DiskTrouble::of(&error), Some(DiskTrouble::NoRoom));
+        }
+        assert_eq!(journal.durable().n, 1);
+        // What a killed writer leaves: what is whole of it was said, though nobody had been told yet.
+        drop(journal);
+        let (mut journal, standing) = open(&folder);
+        assert_eq!(standing.durable.n, 2);
+        assert!(journal.append(&[notice(&long)]).is_err());
+        disk.make_room();
+        let durable = journal.append(&[notice("c")]).unwrap();
+        assert_eq!(texts(&folder, 0, durable), ["1 a", "2 b", "3 c"]);
+    });
+}
+
+/// Fault: the daemon's disk is full
+/// Moment: while a segment of a journal is begun
+/// Outcome: it is begun when there is room, by the same writer or by another, and every entry is there once, in order
+#[test]
+fn a_segment_that_finds_no_room_is_begun_when_there_is() {
+    with_own_mounts(async {
+        for is_killed in [false, true] {
+            let disk = SmallDisk::mount(4 << 20);
+            let folder = disk.path().join("run");
+            disk::make_folder(&folder).unwrap();
+            let (mut journal, _) = open(&folder);
+            let durable = journal.append(&[large('a')]).unwrap();
+            disk.fill(0);
+            for _ in 0..2 {
+                let error = journal.append(&[notice("b")]).unwrap_err();
+                assert_eq!(DiskTrouble::of(&error), Some(DiskTrouble::NoRoom));
+                assert_eq!(journal.durable(), durable);
+            }
+            if is_killed {
+                drop(journal);
+                journal = open(&folder).0;
+            }
+            disk.make_room();
+            let durable = journal.append(&[notice("b")]).unwrap();
+            assert_eq!(texts(&folder, 1, durable), ["2 b"]);
+            drop(journal);
+            assert_eq!(open(&folder).1.durable, durable);
+        }
+    });
 }
 
 /// A notice that fills a segment.

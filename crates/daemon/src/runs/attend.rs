@@ -31,7 +31,7 @@ impl Driver {
                 Ok(stream) => self.talk(stream).await,
                 Err(error) => tracing::debug!(run = %self.run.run, %error, "the run host did not answer"),
             }
-            if self.late_at.is_some_and(|late| Instant::now() >= late) {
+            if self.killed_at().is_some_and(|late| Instant::now() >= late) {
                 tracing::error!(run = %self.run.run, "the run host does not stop its agent; it is killed");
                 host.signal(Signal::KILL);
             }
@@ -63,7 +63,7 @@ impl Driver {
     /// Does the next thing; `false` when the host is gone, or late.
     async fn exchange(&mut self, ear: &mut Ear<OwnedReadHalf>, to: &mut OwnedWriteHalf) -> bool {
         self.keep_next();
-        let late_at = self.late_at;
+        let late_at = self.killed_at();
         tokio::select! {
             heard = ear.hear::<FromHost>() => match heard {
                 Some(heard) => {
@@ -123,6 +123,7 @@ impl Driver {
     fn take(&mut self, heard: FromHost) {
         match heard {
             FromHost::Durable { durable } => self.board.show(durable, false),
+            FromHost::HeldUp { why } => self.hold_up(why),
             FromHost::Waits { waits } => self.tell_of_waiting(waits),
             FromHost::TurnEnded { turn } => {
                 if !self.turns.contains(&turn) {

@@ -1,7 +1,14 @@
 //! One run, from its beginning, or from wherever an earlier daemon left it, to its end.
 
 use super::{Order, Orders, Outcome, Progress, Run};
-use crate::{DaemonError, error::told, host, journal::Durable, workshop::Workshop};
+use crate::{
+    DaemonError, disk,
+    error::told,
+    host,
+    journal::Durable,
+    trouble::{DiskTrouble, Held, told_with_advice},
+    workshop::Workshop,
+};
 use futures::future::{BoxFuture, join_all};
 use makima_model::{Record, RunEnd, RunId, RunOutcome, StopReason};
 use makima_wire::frame::StartRun;
@@ -33,6 +40,8 @@ pub(super) struct Driver {
     pub(super) pending: Vec<(Order, Asked)>,
     /// When a host that was told to stop is late.
     pub(super) late_at: Option<Instant>,
+    /// Whether its disk takes nothing from it: what it holds would be lost with it.
+    pub(super) is_held_up: bool,
     /// Turns that have ended and wait for their checkpoint; that of the first is being made.
     pub(super) turns: VecDeque<u32>,
     pub(super) keeping: Option<BoxFuture<'static, Vec<Record>>>,
@@ -90,6 +99,7 @@ impl Driver {
             orders,
             pending: Vec::new(),
             late_at: None,
+            is_held_up: false,
             turns: VecDeque::new(),
             keeping: None,
             room,
@@ -103,6 +113,7 @@ impl Driver {
         if !self.board.progress().has_ended {
             let end = self.work().await;
             self.finish(end).await;
+            self.board.workshop.troubles.end(Held::Run(self.run.run));
         }
         let after = Some((self.run.run, self.board.progress().durable.n));
         let late = |order: &Order| match order {
@@ -120,7 +131,8 @@ impl Driver {
     /// Has the agent work until nothing of it is left. Answers how the run ended, if that isn't the host's to say.
     async fn work(&mut self) -> Option<RunEnd> {
         loop {
-            match host::started_in(&self.folder) {
+            let folder = self.folder.clone();
+            match disk::off_thread(move || host::started_in(&folder)).await {
                 // A host that an earlier daemon started, dead or alive.
                 Ok(Some(process)) => {
                     self.attend(process).await;
@@ -157,11 +169,35 @@ impl Driver {
     /// Takes an order on.
     pub(super) fn accept(&mut self, order: Order, asked: Asked) {
         if let Order::Stop(_) = order {
-            let patience = self.board.workshop.config.patience;
-            let reason = patience.interrupt + 2 * patience.stop;
-            self.late_at.get_or_insert(Instant::now() + reason + OVERTIME);
+            let late_at = self.late_from_now();
+            self.late_at.get_or_insert(late_at);
         }
         self.pending.push((order, asked));
+    }
+
+    /// When a host is late that is to stop its agent from now on.
+    fn late_from_now(&self) -> Instant {
+        let patience = self.board.workshop.config.patience;
+        Instant::now() + patience.interrupt + 2 * patience.stop + OVERTIME
+    }
+
+    /// When it is to be killed, if it still is there then.
+    pub(super) fn killed_at(&self) -> Option<Instant> {
+        self.late_at.filter(|_| !self.is_held_up)
+    }
+
+    /// The host says whether its disk is in the way.
+    pub(super) fn hold_up(&mut self, why: Option<String>) {
+        let held = Held::Run(self.run.run);
+        let was_held_up = std::mem::replace(&mut self.is_held_up, why.is_some());
+        match why {
+            Some(why) => self.board.workshop.troubles.begin(held, why),
+            None => self.board.workshop.troubles.end(held),
+        }
+        if was_held_up && !self.is_held_up {
+            // It has had no time of its own until now.
+            self.late_at = self.late_at.map(|_| self.late_from_now());
+        }
     }
 
     /// Tells everybody who asked for something what came of it.
@@ -183,7 +219,11 @@ pub(super) async fn replace(earlier: &[Arc<Run>]) {
     join_all(ends).await;
 }
 
-/// How a run ends that this machine could not do.
+/// How a run ends that this machine could not do. Where only a disk was in the way, it is worth another try.
 pub(super) fn failed(error: &DaemonError) -> RunEnd {
-    RunEnd { outcome: RunOutcome::Failed, reason: Some(told(error)), failure: None }
+    let outcome = match DiskTrouble::of(error) {
+        Some(_) => RunOutcome::Interrupted,
+        None => RunOutcome::Failed,
+    };
+    RunEnd { outcome, reason: Some(told_with_advice(error)), failure: None }
 }

@@ -3,10 +3,10 @@
 use super::{drive::Driver, pen::Pen};
 use crate::{
     DaemonError, disk,
-    error::told,
     host::{self, Reached},
     journal::{Durable, JournalReader, Standing},
     process,
+    trouble::{Held, told_with_advice},
 };
 use makima_model::{Entry, Message, Record, RunEnd, RunOutcome, Timestamp};
 use std::{path::Path, time::Duration};
@@ -26,7 +26,8 @@ impl Driver {
                 Ok(()) => return,
                 Err(DaemonError::JournalHeld { .. }) => tokio::time::sleep(LETTING_GO).await,
                 Err(error) => {
-                    tracing::error!(run = %self.run.run, error = told(&error), "the run can't be ended; trying again");
+                    let why = format!("a run can't be ended: {}", told_with_advice(&error));
+                    self.board.workshop.troubles.begin(Held::Run(self.run.run), why);
                     tokio::time::sleep(NEXT_TRY).await;
                 }
             }
@@ -41,7 +42,10 @@ impl Driver {
         }
         let told = match end {
             Some(end) => Some(end.clone()),
-            None => host::left_by(&self.folder)?,
+            None => {
+                let folder = self.folder.clone();
+                disk::off_thread(move || host::left_by(&folder)).await?
+            }
         };
         let (cut, end) = match told {
             Some(end) => (None, end),

@@ -1,6 +1,6 @@
 //! Starts a run's host.
 
-use crate::{DaemonError, host, process::Process};
+use crate::{DaemonError, disk, host, process::Process};
 use std::{
     fs::OpenOptions,
     os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
@@ -22,12 +22,14 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Starts the host of the run in this folder, and waits until it can be talked to.
 pub(super) async fn host(folder: &Path, program: &Path) -> Result<Process, DaemonError> {
     let log = folder.join(LOG);
-    let stderr = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&log)
-        .map_err(|source| DaemonError::write(&log, source))?;
+    let stderr = disk::off_thread({
+        let log = log.clone();
+        move || {
+            let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&log);
+            opened.map_err(|source| DaemonError::write(&log, source))
+        }
+    })
+    .await?;
     let mut command = Command::new(program);
     // It is told everything by a file: nothing of our environment can reach the agent through it.
     command.arg("run-host").arg(folder).env_clear().current_dir("/");
@@ -53,5 +55,6 @@ pub(super) async fn host(folder: &Path, program: &Path) -> Result<Process, Daemo
     // It is our child for as long as we live, and takes its leave through us.
     tokio::spawn(async move { child.wait().await });
     let silent = || DaemonError::HostSilent { words: "it left no word of its process".to_owned() };
-    host::started_in(folder)?.ok_or_else(silent)
+    let folder = folder.to_owned();
+    disk::off_thread(move || host::started_in(&folder)).await?.ok_or_else(silent)
 }

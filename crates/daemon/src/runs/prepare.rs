@@ -82,8 +82,9 @@ impl Driver {
     /// daemon started when it was killed, and that came up late.
     async fn is_hosted(&mut self) -> bool {
         let held = Pen::take(&self.folder, &self.board.workshop.config.clock).await;
+        let folder = self.folder.clone();
         matches!(held, Err(DaemonError::JournalHeld { .. }))
-            || matches!(host::started_in(&self.folder), Ok(Some(_)))
+            || matches!(disk::off_thread(move || host::started_in(&folder)).await, Ok(Some(_)))
     }
 }
 
@@ -198,8 +199,8 @@ async fn fetch_session(
     worktree: &Path,
 ) -> Result<Resume, DaemonError> {
     let path = agent.session_path(folder, &from.session_id);
-    if let Some(parent) = path.parent() {
-        disk::make_folder(parent)?;
+    if let Some(parent) = path.parent().map(Path::to_owned) {
+        disk::off_thread(move || disk::make_folder(&parent)).await?;
     }
     let mut backoff = Backoff::new(workshop.config.clock.clone());
     loop {

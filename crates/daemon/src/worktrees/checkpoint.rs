@@ -5,18 +5,23 @@ use super::{
     new_blob::NewBlob,
     task_file::{self, Instead},
 };
-use crate::{DaemonError, error::told};
+use crate::{DaemonError, disk, error::told, trouble::DiskTrouble};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use makima_git::{Action, CheckpointKind as GitKind, CheckpointRequest, NotHeldReason as GitReason, Sha};
+use makima_git::{
+    Action, CheckpointKind as GitKind, CheckpointRequest, NotHeldReason as GitReason, Sha, Worktree,
+};
 use makima_model::{
     CheckpointId, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason, Record,
-    RunId, TaskId,
+    RunId, TaskId, Timestamp,
 };
 use makima_wire::frame::{LastCheckpoint, StartRun};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The largest patch that is taken to the server.
 const LARGEST_PATCH: u64 = 64 << 20;
+/// How long to wait before something is tried again that the disk did not take.
+const NEXT_TRY: Duration = Duration::from_secs(1);
 
 /// A checkpoint that somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +48,19 @@ impl Worktrees {
     /// if it was done before, the same.
     pub async fn keep_turn(&self, run: &StartRun, turn: u32) -> Vec<Record> {
         let _held = self.hold(run.task).await;
-        let failed = |error: &DaemonError| Record::CheckpointFailed { turn, message: told(error) };
+        let failed = |error: &DaemonError| {
+            let message = match DiskTrouble::of(error) {
+                Some(trouble) => {
+                    format!(
+                        "{}; the next turn's checkpoint holds this one's changes too ({})",
+                        trouble.words(),
+                        told(error)
+                    )
+                }
+                None => told(error),
+            };
+            Record::CheckpointFailed { turn, message }
+        };
         let mut file = match TaskFile::find(&self.folders, run.task).await {
             Ok(file) => file,
             Err(error) => return vec![failed(&error)],
@@ -163,15 +180,43 @@ impl Worktrees {
             previous: previous.and_then(Sha::parse),
             base: file.base_commit.as_deref().and_then(Sha::parse),
         };
+        let before = file.clone();
+        // Boxed: what is polled inside of it needs much of a stack.
+        let kept = Box::pin(self.keep(file, wanted, (last, at), &worktree, &request)).await;
+        if kept.is_err() {
+            *file = before;
+            unmake(&worktree, &request).await;
+            // Where there is no room, what git left of it is what takes the room.
+            if let Err(error) = disk::off_thread(move || {
+                clone.clear_leftovers().map_err(|source| DaemonError::write(clone.dir(), source))
+            })
+            .await
+            {
+                tracing::warn!(error = told(&error), "what git left half written stays");
+            }
+        }
+        kept
+    }
+
+    /// Makes the checkpoint and notes it.
+    async fn keep(
+        &self,
+        file: &mut TaskFile,
+        wanted: Wanted<'_>,
+        (last, at): (Option<LastCheckpoint>, Timestamp),
+        worktree: &Worktree,
+        request: &CheckpointRequest,
+    ) -> Result<Option<CheckpointMade>, DaemonError> {
+        let number = file.next_number(wanted.last);
         let mut blob = NewBlob::create(&self.folders, wanted.task).await?;
-        let made = worktree.checkpoint_with_patch(&request, LARGEST_PATCH, &mut blob).await;
+        let made = worktree.checkpoint_with_patch(request, LARGEST_PATCH, &mut blob).await;
         // No patch: it is above the limit, or there is none.
         let patch = match &made {
             Ok(Some((_, written))) if written.bytes > 0 && !written.truncated => {
                 Some(blob.keep(&self.folders).await?)
             }
             _ => {
-                blob.discard()?;
+                blob.discard().await?;
                 None
             }
         };
@@ -197,6 +242,18 @@ impl Worktrees {
         file.made = Some(task_file::Made { checkpoint: checkpoint.clone(), run: wanted.run });
         file.write(&self.folders, wanted.task).await?;
         Ok(Some(checkpoint))
+    }
+}
+
+/// Frees the number of a checkpoint that was not made to its end: by it, the next one would be taken for made already. So this
+/// is tried until it is done, or is refused for another reason than the disk's.
+async fn unmake(worktree: &Worktree, request: &CheckpointRequest) {
+    while let Err(error) = worktree.unmake_checkpoint(request).await {
+        tracing::error!(task = request.task, error = told(&error), "half a checkpoint can't be taken back");
+        if DiskTrouble::of(&error).is_none() {
+            return;
+        }
+        tokio::time::sleep(NEXT_TRY).await;
     }
 }
 

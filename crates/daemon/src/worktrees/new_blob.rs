@@ -29,7 +29,17 @@ impl NewBlob {
     }
 
     /// Leaves it, synced, where it is uploaded from.
-    pub(super) async fn keep(mut self, folders: &Folders) -> Result<BlobRef, DaemonError> {
+    pub(super) async fn keep(self, folders: &Folders) -> Result<BlobRef, DaemonError> {
+        let path = self.path.clone();
+        let kept = self.try_keep(folders).await;
+        if kept.is_err() {
+            // What there was no room for takes none; where even that fails, the next one writes over it.
+            let _ = tokio::fs::remove_file(path).await;
+        }
+        kept
+    }
+
+    async fn try_keep(mut self, folders: &Folders) -> Result<BlobRef, DaemonError> {
         let failed = |source| DaemonError::write(&self.path, source);
         self.file.flush().await.map_err(failed)?;
         self.file.sync_all().await.map_err(failed)?;
@@ -38,8 +48,9 @@ impl NewBlob {
         Ok(BlobRef { hash, bytes: self.bytes })
     }
 
-    pub(super) fn discard(self) -> Result<(), DaemonError> {
-        disk::remove(&self.path)
+    pub(super) async fn discard(self) -> Result<(), DaemonError> {
+        let Self { path, .. } = self;
+        disk::off_thread(move || disk::remove(&path)).await
     }
 }
 

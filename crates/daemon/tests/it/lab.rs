@@ -31,7 +31,11 @@ pub struct Lab {
 impl Lab {
     /// A lab whose agent plays these scripts.
     pub async fn new(scripts: Value) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), scripts).await
+    }
+
+    /// The same in a folder of the test's.
+    pub async fn in_folder(folder: TempDir, scripts: Value) -> Self {
         let scenario = folder.path().join("scenario.json");
         let vars = json!({"LAB": folder.path()});
         fs::write(&scenario, json!({"scripts": scripts, "vars": vars}).to_string()).unwrap();

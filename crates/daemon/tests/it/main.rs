@@ -9,6 +9,7 @@ mod claude;
 mod commands;
 mod connection;
 mod cuts;
+mod disks;
 mod ends;
 mod lab;
 mod odd;

@@ -45,6 +45,8 @@ pub struct Kept {
     pub refusal: Option<String>,
     /// Runs that are not known any more.
     pub unknown: BTreeSet<RunId>,
+    /// What each heartbeat said that keeps the daemon from working.
+    pub troubles: Vec<Option<String>>,
     /// Whether an entry may come a second time: where an old connection is open beside a new one.
     pub may_double: bool,
     /// What must not happen, and did.
@@ -220,7 +222,7 @@ impl Kept {
     fn take(&mut self, frame: FromDaemon) -> Option<ToDaemon> {
         match frame {
             FromDaemon::Hello(_) => self.violations.push("a second hello".to_owned()),
-            FromDaemon::Heartbeat => {}
+            FromDaemon::Heartbeat { trouble } => self.troubles.push(trouble),
             FromDaemon::Entries { run, entries } => {
                 for entry in entries {
                     if self.may_double && self.has(run, &entry) {

@@ -63,9 +63,14 @@ impl Git {
         if !dir.join("makima.config").exists() {
             let partial = beside(dir, "partial");
             clear(&partial).map_err(written)?;
-            self.make_clone(&partial, source, &state, watch).await?;
+            if let Err(error) = self.make_clone(&partial, source, &state, watch).await {
+                // Where there was no room for it, it must not take what there is; what stays is thrown away by the next.
+                let _ = clear(&partial);
+                return Err(error);
+            }
             std::fs::rename(&partial, dir).map_err(written)?;
         }
+        clone.clear_leftovers().map_err(written)?;
         clone.refresh(source, &state, watch).await?;
         Ok(clone)
     }

@@ -65,7 +65,11 @@ impl BareClone {
             Some(commit) => &Start::Commit(commit.clone()),
             None => start,
         };
-        worktree.fill(branch, start, existing.is_none()).await.map_err(failed)?;
+        if let Err(error) = worktree.fill(branch, start, existing.is_none()).await {
+            // Where there was no room for it, it must not take what there is; what stays is thrown away by the next.
+            let _ = self.remove_worktree(&worktree.folder).await;
+            return Err(failed(error));
+        }
         std::fs::remove_file(worktree.git_dir.join("locked")).map_err(reach)?;
         Ok(worktree)
     }

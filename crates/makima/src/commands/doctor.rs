@@ -4,6 +4,8 @@ mod machine;
 mod platform;
 mod verify;
 
+pub(crate) use platform::not_ready;
+
 use crate::{
     arguments::Global,
     config::ConfigFile,

@@ -36,6 +36,7 @@ pub(crate) async fn server(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let (data, config, mut signals) = prepare(global)?;
+    data.check_room()?;
     let mut lock = data.lock("server")?;
     let server = signals.unless_ended(start_server(&arguments.server, &config, &data)).await?;
     let url = url_of(server.address());

@@ -2,10 +2,13 @@
 
 use crate::{
     arguments::Global,
-    commands::daemon::list::{agents, style},
+    commands::{
+        daemon::list::{agents, style},
+        doctor::not_ready,
+    },
     connection::ServerChoice,
     failure::{Exit, Failure},
-    look::{fact, style_of},
+    look::{fact, style_of, styled_fact},
     printer::{Line, Printer, Style, one_line},
 };
 use clap::Args;
@@ -47,6 +50,9 @@ struct Status {
 struct ServerStatus {
     url: String,
     version: String,
+    /// What keeps it from working.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
 }
 
 /// Shows it.
@@ -76,14 +82,21 @@ async fn ask(client: &Client) -> Result<Status, ClientError> {
     let wanted =
         ListTasks { status: Words(vec![TaskStatus::Waiting]), limit: Some(WAITING), ..ListTasks::default() };
     let waiting = client.tasks(&wanted).await?.tasks;
-    let server = ServerStatus { url: client.url().to_owned(), version: health.version };
+    let trouble = not_ready(client).await;
+    let server = ServerStatus { url: client.url().to_owned(), version: health.version, trouble };
     Ok(Status { server, me, daemons, task_counts, waiting })
+}
+
+/// What keeps the server or daemon of the line above from working.
+fn trouble(words: &str) -> Line {
+    styled_fact("", Style::Warn, format!("  ! {}", one_line(words)))
 }
 
 fn lines(status: &Status, program: &str) -> Vec<Line> {
     let Status { server, me, daemons, task_counts, waiting } = status;
     let mut lines =
         vec![fact("server", server.url.clone()).then(Style::Faint, format!("  version {}", server.version))];
+    lines.extend(server.trouble.as_deref().map(trouble));
     let owner = match me.owner_name == me.principal_name {
         true => String::new(),
         false => format!(", for {}", one_line(&me.owner_name)),
@@ -104,6 +117,7 @@ fn lines(status: &Status, program: &str) -> Vec<Line> {
                 .then(Style::Faint, one_line(&agents(&daemon.agents)))
                 .cut(),
         );
+        lines.extend(daemon.trouble.as_deref().map(trouble));
     }
     match daemons.len() {
         0 => lines.push(fact("daemons", "none is connected: ").then(Style::Accent, format!("{program} up"))),

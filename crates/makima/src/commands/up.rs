@@ -102,6 +102,7 @@ pub(crate) async fn up(global: &Global, arguments: UpArguments, printer: &Printe
 }
 
 async fn start(arguments: &UpArguments, config: &Config, data: &DataFolder) -> Result<Standing, Failure> {
+    data.check_room()?;
     let mut lock = data.lock("server")?;
     let daemons_lock = data.lock("daemon")?;
     let server = start_server(&arguments.server, config, data).await?;

@@ -112,13 +112,12 @@ pub(crate) struct Lab {
 impl Lab {
     /// A lab whose scripted agent plays these scripts.
     pub(crate) fn new(scripts: Value) -> Self {
-        let lab = Self {
-            folder: tempfile::Builder::new().prefix("makima-lab-").tempdir().unwrap(),
-            repo: TestRepo::new(),
-            up: None,
-            database: None,
-            failpoint: None,
-        };
+        Self::in_folder(tempfile::Builder::new().prefix("makima-lab-").tempdir().unwrap(), scripts)
+    }
+
+    /// The same in a folder of the test's.
+    pub(crate) fn in_folder(folder: TempDir, scripts: Value) -> Self {
+        let lab = Self { folder, repo: TestRepo::new(), up: None, database: None, failpoint: None };
         fs::create_dir_all(lab.data()).unwrap();
         let scenario = lab.path("scenario.json");
         fs::write(&scenario, json!({ "scripts": scripts }).to_string()).unwrap();

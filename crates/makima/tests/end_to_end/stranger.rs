@@ -157,6 +157,7 @@ fn hostile() -> Stranger {
     let daemon = json!({
         "id": id, "name": EVIL, "hostname": EVIL, "status": "online", "maxConcurrentTasks": 4, "runningTasks": 1,
         "agents": [{"name": EVIL, "version": EVIL, "default": true}], "lastHeartbeatAt": at,
+        "trouble": EVIL,
     });
     let file = json!({"path": EVIL, "action": "R", "oldPath": EVIL, "additions": 1, "deletions": 1});
     let checkpoint = json!({

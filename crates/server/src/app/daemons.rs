@@ -1,7 +1,7 @@
 //! Daemons: how they are greeted, and what they are handed.
 
 use super::App;
-use crate::{blobs::BlobError, caller::Caller, error::ApiError, ingest};
+use crate::{caller::Caller, error::ApiError, ingest};
 use makima_model::{Daemon, DaemonId, OwnerId, RunId};
 use makima_store::{StoreError, blobs, commands, daemons, runs, tasks, trash};
 use makima_wire::frame::{Hello, KnownRun};
@@ -55,15 +55,16 @@ impl App {
         Ok(Hearing::Taken { known, connection })
     }
 
-    /// Notes that a daemon is there. Whether this is its newest connection.
+    /// Notes that a daemon is there, and what keeps it from working. Whether this is its newest connection.
     pub(crate) async fn hear_heartbeat(
         &self,
         owner: OwnerId,
         daemon: DaemonId,
         connection: i64,
+        trouble: Option<&str>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.db().begin().await?;
-        let is_newest = daemons::beat(&mut tx, owner, daemon, connection).await?;
+        let is_newest = daemons::beat(&mut tx, owner, daemon, connection, trouble).await?;
         tx.commit().await?;
         Ok(is_newest)
     }
@@ -75,22 +76,15 @@ impl App {
     }
 
     /// Keeps a blob of the owner's.
-    pub(crate) async fn keep_blob(
-        &self,
-        owner: OwnerId,
-        hash: &str,
-        bytes: &[u8],
-    ) -> Result<Result<(), BlobError>, ApiError> {
-        let blob = match self.blobs().put(hash, bytes).await {
-            Ok(blob) => blob,
-            Err(error) => return Ok(Err(error)),
-        };
+    pub(crate) async fn keep_blob(&self, owner: OwnerId, hash: &str, bytes: &[u8]) -> Result<(), ApiError> {
+        let blob = self.blobs().put(hash, bytes).await?;
         let mut tx = self.db().begin().await?;
         blobs::put(&mut tx, owner, &blob, self.clock().now()).await?;
         tx.commit().await?;
         // Whoever removes a file that nobody has any more looks for its row after the file is put aside: so if that was this one, it
         // is kept anew.
-        Ok(self.blobs().put(hash, bytes).await.map(drop))
+        self.blobs().put(hash, bytes).await?;
+        Ok(())
     }
 
     /// The run, if it is the owner's.

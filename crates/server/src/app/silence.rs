@@ -1,4 +1,4 @@
-//! Daemons that are no longer heard of, and those that come back.
+//! Daemons that are no longer heard of, and those that come back. A server that could not write what it heard judges nobody.
 
 use super::{App, TaskChange, tasks::phase_of};
 use crate::ingest::IngestError;
@@ -37,7 +37,7 @@ impl App {
                     );
                 }
             }
-            if started.elapsed() < settings.grace {
+            if started.elapsed() < settings.grace || app.was_hindered_within(settings.grace) {
                 continue;
             }
             if let Err(error) = app.mark_silent().await {

@@ -10,10 +10,10 @@ pub(crate) async fn healthz(State(app): State<App>) -> Json<Health> {
     Json(ok(&app))
 }
 
-/// Whether the server can work: its database answers.
+/// Whether the server can work: its database answers, and has room for what is written.
 #[utoipa::path(get, path = "/readyz", tag = "server", responses((status = 200, body = Health), ApiError))]
 pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Health>, ApiError> {
-    app.db().ping().await?;
+    app.db().ready().await?;
     Ok(Json(ok(&app)))
 }
 

@@ -54,7 +54,11 @@ impl Lab {
     }
 
     pub(crate) async fn with(engine: Engine, settings: Settings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), engine, settings).await
+    }
+
+    /// The same, with what is kept in files in this folder.
+    pub(crate) async fn in_folder(folder: TempDir, engine: Engine, settings: Settings) -> Self {
         let (url, database) = match engine {
             Engine::Sqlite => (format!("sqlite:{}", folder.path().join("makima.db").display()), None),
             Engine::Postgres => {

@@ -9,6 +9,7 @@ mod chats;
 mod continued;
 mod contracts;
 mod conversations;
+mod disks;
 mod feed;
 mod idempotency;
 mod operations;

@@ -95,7 +95,7 @@ async fn commands_go_to_a_daemons_newest_connection_whichever_server_has_it() {
         let task = new.beside(client.create_task(&wanted)).await.unwrap();
         assert_eq!(new.start().await.task, task.id);
         // Whoever looks for commands and is not the newest is ended; a sign of life makes no difference to that.
-        let _ = old.try_send(FromDaemon::Heartbeat).await;
+        let _ = old.try_send(FromDaemon::Heartbeat { trouble: None }).await;
         assert_eq!(old.frame().await, None);
     }
 }

@@ -1,6 +1,6 @@
 //! A transaction, on either engine.
 
-use super::{Engine, Wake, in_a_task, wake::Wakes};
+use super::{Engine, Wake, health::Health, in_a_task, wake::Wakes};
 use crate::{StoreError, columns::Of, error::Act, outbox::Outbox};
 use makima_model::Timestamp;
 use sqlx::{Postgres, Sqlite, Transaction, postgres::PgQueryResult, sqlite::SqliteQueryResult};
@@ -23,12 +23,14 @@ pub struct Tx {
     pub(crate) link: Link,
     pub(crate) outbox: Outbox,
     wakes: Arc<Wakes>,
+    /// Of one that writes: where it is noted what came of that.
+    health: Option<Arc<Health>>,
 }
 
 /// Runs one body on whichever engine the transaction is on: `on!(tx, |c| sqlx::query(TEXT).execute(c).await)`.
 macro_rules! on {
-    ($tx:expr, |$connection:ident| $body:expr) => {
-        match &mut $tx.link {
+    ($tx:expr, |$connection:ident| $body:expr) => {{
+        let result = match &mut $tx.link {
             $crate::db::Link::Sqlite(transaction) => {
                 let $connection = &mut **transaction;
                 $body
@@ -37,8 +39,9 @@ macro_rules! on {
                 let $connection = &mut **transaction;
                 $body
             }
-        }
-    };
+        };
+        $tx.noted(result)
+    }};
 }
 pub(crate) use on;
 
@@ -69,8 +72,16 @@ const SQLITE_NOW: &str = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') AS now
 const POSTGRES_NOW: &str = "SELECT clock_timestamp() AS now";
 
 impl Tx {
-    pub(super) fn new(link: Link, wakes: Arc<Wakes>) -> Self {
-        Self { link, outbox: Outbox::default(), wakes }
+    pub(super) fn new(link: Link, wakes: Arc<Wakes>, health: Option<Arc<Health>>) -> Self {
+        Self { link, outbox: Outbox::default(), wakes, health }
+    }
+
+    /// Notes what is in the way of writing, if that is why something failed.
+    pub(crate) fn noted<T>(&self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if let (Some(health), Err(error)) = (&self.health, &result) {
+            health.failed(error);
+        }
+        result
     }
 
     /// Which engine it is on.
@@ -101,8 +112,8 @@ impl Tx {
     /// it any more, so that what is committed is always told.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let wakes = self.write_outbox().await?;
-        let Self { link, wakes: listeners, .. } = self;
-        in_a_task(async move {
+        let Self { link, wakes: listeners, health, .. } = self;
+        let committed = in_a_task(async move {
             match link {
                 Link::Sqlite(transaction) => {
                     transaction.commit().await?;
@@ -117,8 +128,31 @@ impl Tx {
             }
             Ok(())
         })
-        .await
-        .act("commit a transaction")
+        .await;
+        if let Some(health) = &health {
+            match &committed {
+                Ok(()) => health.written(),
+                Err(error) => health.failed(error),
+            }
+        }
+        committed.act("commit a transaction")
+    }
+}
+
+// Writes that change nothing. SQLite leaves a row alone that is overwritten with itself, but not its own header; PostgreSQL
+// writes any row anew. The table is the one that migrations are noted in.
+const SQLITE_TRY: &str = "PRAGMA user_version = 0";
+const POSTGRES_TRY: &str = "UPDATE _sqlx_migrations SET success = success WHERE version = 1";
+
+impl Tx {
+    /// Writes something that changes nothing.
+    pub(super) async fn try_to_write(&mut self) -> Result<(), StoreError> {
+        let text = match self.engine() {
+            Engine::Sqlite => SQLITE_TRY,
+            Engine::Postgres => POSTGRES_TRY,
+        };
+        on!(self, |c| sqlx::query(text).execute(c).await.map(affected)).act("write to the database")?;
+        Ok(())
     }
 }
 

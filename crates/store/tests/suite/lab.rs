@@ -62,6 +62,11 @@ impl Lab {
         Self::at(Place::Folder(tempfile::tempdir().expect("a temporary folder"))).await
     }
 
+    /// On SQLite, in a folder of the test's.
+    pub(crate) async fn in_folder(folder: TempDir) -> Self {
+        Self::at(Place::Folder(folder)).await
+    }
+
     pub(crate) async fn on_postgres() -> Self {
         Self::at(Place::Server(TestDatabase::create())).await
     }

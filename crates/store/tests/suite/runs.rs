@@ -156,6 +156,7 @@ on_both_engines! {
             running_tasks: 1,
             agents: hello(id).agents.to_vec(),
             last_heartbeat_at: daemon.last_heartbeat_at,
+            trouble: None,
         };
         assert_eq!(daemon, expected);
         let mut tx = lab.read().await;
@@ -192,18 +193,36 @@ on_both_engines! {
         assert_eq!(silent().await, []);
         an_hour_passes(&lab).await;
         let mut tx = lab.begin().await;
-        assert!(daemons::beat(&mut tx, owner, beating, 1).await.unwrap());
-        assert!(!daemons::beat(&mut tx, owner, gone, 1).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, beating, 1, None).await.unwrap());
+        assert!(!daemons::beat(&mut tx, owner, gone, 1, None).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(silent().await, [(other, gone)]);
 
         let mut tx = lab.begin().await;
         daemons::set_offline(&mut tx, other, gone).await.unwrap();
         daemons::set_offline(&mut tx, owner, beating).await.unwrap();
-        assert!(daemons::beat(&mut tx, owner, beating, 1).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, beating, 1, None).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(silent().await, []);
         assert_eq!(get(&lab, owner, beating).await.status, DaemonStatus::Online);
+    }
+
+    async fn what_keeps_a_daemon_from_working_is_kept_until_it_says_otherwise_or_comes_anew(lab: Lab) {
+        let owner = lab.owner().await;
+        let id = lab.daemon(owner).await;
+        let beat = async |trouble: Option<&str>| {
+            let mut tx = lab.begin().await;
+            assert!(daemons::beat(&mut tx, owner, id, 1, trouble).await.unwrap());
+            tx.commit().await.unwrap();
+            get(&lab, owner, id).await.trouble
+        };
+        assert_eq!(beat(Some("no room")).await.as_deref(), Some("no room"));
+        assert_eq!(beat(None).await, None);
+        beat(Some("no room")).await;
+        let mut tx = lab.begin().await;
+        daemons::upsert(&mut tx, owner, hello(id)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(get(&lab, owner, id).await.trouble, None);
     }
 
     async fn the_newest_connection_of_a_daemon_is_the_one_that_counts(lab: Lab) {
@@ -213,10 +232,10 @@ on_both_engines! {
         assert!(daemons::hold(&mut tx, owner, id, 1).await.unwrap());
         assert_eq!(daemons::upsert(&mut tx, owner, hello(id)).await.unwrap(), 2);
         assert!(!daemons::hold(&mut tx, owner, id, 1).await.unwrap());
-        assert!(!daemons::beat(&mut tx, owner, id, 1).await.unwrap());
+        assert!(!daemons::beat(&mut tx, owner, id, 1, None).await.unwrap());
         assert!(!daemons::hold(&mut tx, other, id, 2).await.unwrap());
         assert!(daemons::hold(&mut tx, owner, id, 2).await.unwrap());
-        assert!(daemons::beat(&mut tx, owner, id, 2).await.unwrap());
+        assert!(daemons::beat(&mut tx, owner, id, 2, None).await.unwrap());
     }
 
     async fn commands_are_claimed_once_oldest_first(lab: Lab) {

@@ -67,6 +67,7 @@ function Row({ daemon }: { daemon: Daemon }) {
           {online ? <Beat at={daemon.lastHeartbeatAt} /> : `offline since ${clock(daemon.lastHeartbeatAt)}`}
         </p>
         <p className="truncate text-ink-3">{agents(daemon)}</p>
+        {daemon.trouble && <p className="text-interrupted">{daemon.trouble}</p>}
       </div>
       <Capacity daemon={daemon} />
     </li>

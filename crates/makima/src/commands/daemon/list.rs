@@ -4,7 +4,7 @@ use crate::{
     arguments::Global,
     connection::ServerChoice,
     failure::{Exit, Failure},
-    printer::{Line, Printer, Style, Table, ago},
+    printer::{Line, Printer, Style, Table, ago, one_line},
 };
 use clap::Args;
 use makima_model::{AgentInfo, Clock, DaemonStatus};
@@ -54,6 +54,11 @@ pub(crate) async fn list(
     }
     printer.page();
     printer.table(&table);
+    for daemon in &list.daemons {
+        let Some(trouble) = &daemon.trouble else { continue };
+        let name = one_line(&daemon.name);
+        printer.line(Line::styled(Style::Warn, format!("{name}: ")).plain(one_line(trouble)));
+    }
     Ok(Exit::Done)
 }
 

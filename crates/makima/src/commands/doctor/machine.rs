@@ -1,14 +1,20 @@
 //! What the machine has: platform, git, agents, folder, disk.
 
 use super::Check;
-use crate::{config::Config, data_folder::DataFolder, environment, failure::chain, look::bytes};
+use crate::{
+    config::Config,
+    data_folder::{DataFolder, room},
+    environment,
+    failure::chain,
+    look::bytes,
+};
 use makima_daemon::search_agents;
 use makima_git::{Environment, Git};
 use rustix::{
-    fs::{Access, access, statvfs},
+    fs::{Access, access},
     io::Errno,
 };
-use std::{ffi::OsString, path::Path};
+use std::ffi::OsString;
 
 /// Below this much room, work will soon fail.
 const LITTLE_ROOM: u64 = 2 << 30;
@@ -58,7 +64,7 @@ pub(super) async fn agents(config: &Config) -> Vec<Check> {
 /// Whether the data folder can be written.
 pub(super) fn data_folder(data: &DataFolder) -> Check {
     let path = data.path();
-    let there = existing(path);
+    let there = data.existing();
     let advice = "name a folder of yours with --data-dir or MAKIMA_DATA_DIR";
     let fail = |found: String| Check::fail("data directory", found, advice);
     if !there.is_dir() {
@@ -74,12 +80,11 @@ pub(super) fn data_folder(data: &DataFolder) -> Check {
 
 /// Whether there is room.
 pub(super) fn disk(data: &DataFolder) -> Check {
-    let there = existing(data.path());
+    let there = data.existing();
     let advice =
         "make room, or keep the data elsewhere with --data-dir: clones, worktrees and the database need it";
-    match statvfs(there) {
-        Ok(room) => {
-            let free = room.f_bavail.saturating_mul(room.f_frsize);
+    match room(there) {
+        Ok(free) => {
             let found = format!("{} free", bytes(free));
             match free {
                 free if free < NO_ROOM => Check::fail("disk", found, advice),
@@ -89,9 +94,4 @@ pub(super) fn disk(data: &DataFolder) -> Check {
         }
         Err(error) => Check::fail("disk", error.to_string(), format!("look at {}", there.display())),
     }
-}
-
-/// The folder, or the nearest one above it that there is.
-fn existing(path: &Path) -> &Path {
-    path.ancestors().find(|folder| folder.exists()).unwrap_or(path)
 }

@@ -7,8 +7,10 @@ use crate::{
     data_folder::DataFolder,
     failure::{Exit, Failure, chain},
 };
+use makima_client::{Client, ClientError};
 use makima_model::{Clock, Timestamp};
 use makima_store::Schema;
+use makima_wire::Code;
 use std::time::Duration;
 
 /// How long a database may take to answer.
@@ -63,12 +65,31 @@ async fn look(choice: &ServerChoice, data: &DataFolder) -> Result<Vec<Check>, Fa
             "use the same version of makima on both sides",
         ),
     };
-    let key = match client.me().await {
-        Ok(me) => Check::ok("key", format!("of {}", me.principal_name)),
-        Err(error) => Check::failure("key", error.into()),
-    };
-    let clock = health.date.map(|date| clock(date, Clock::system().now()));
-    Ok([version, key].into_iter().chain(clock).collect())
+    let mut checks = vec![version];
+    if let Some(trouble) = not_ready(&client).await {
+        checks.push(Check::fail("server's disk", trouble, "requests that only read still work"));
+    }
+    match client.me().await {
+        Ok(me) => {
+            checks.push(Check::ok("key", format!("of {}", me.principal_name)));
+            let daemons = client.daemons().await?.daemons;
+            checks.extend(daemons.into_iter().filter_map(|daemon| {
+                let advice = "it goes on by itself when that is over";
+                Some(Check::warn(&format!("daemon {}", daemon.name), daemon.trouble?, advice))
+            }));
+        }
+        Err(error) => checks.push(Check::failure("key", error.into())),
+    }
+    checks.extend(health.date.map(|date| clock(date, Clock::system().now())));
+    Ok(checks)
+}
+
+/// What keeps a server that answers from working: there is no room on its disk, for example.
+pub(crate) async fn not_ready(client: &Client) -> Option<String> {
+    match client.ready().await {
+        Err(ClientError::Refused { body, .. }) if body.code == Code::DbUnavailable => Some(body.message),
+        _ => None,
+    }
 }
 
 /// Whether the server's time is ours.

@@ -21,6 +21,7 @@ pub(crate) async fn list_daemons(
             running_tasks: daemon.running_tasks,
             agents: daemon.agents,
             last_heartbeat_at: daemon.last_heartbeat_at,
+            trouble: daemon.trouble,
         })
         .collect();
     Ok(Json(DaemonList { total_count: daemons.len() as i64, daemons }))
