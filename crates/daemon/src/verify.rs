@@ -163,12 +163,17 @@ fn tasks_in(root: &Path) -> Result<Vec<TaskId>, DaemonError> {
     for folder in ["tasks", "worktrees"] {
         tasks.extend(names::<TaskId>(&root.join(folder))?);
     }
-    for clone in fs::read_dir(root.join("repositories")).into_iter().flatten().flatten() {
-        let path = clone.path();
+    for path in clones_in(root) {
         let kept = makima_git::tasks_kept_in(&path).map_err(|source| DaemonError::read(&path, source))?;
         tasks.extend(kept.iter().filter_map(|task| task.parse::<TaskId>().ok()));
     }
     Ok(tasks.into_iter().collect())
+}
+
+/// The clones. Beside each lies a lock.
+fn clones_in(root: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(root.join("repositories")).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir())
 }
 
 /// The ids by which files and folders are named; none where there is no such place.

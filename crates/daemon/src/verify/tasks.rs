@@ -1,6 +1,6 @@
 //! Tasks: their files, their worktrees, and what their clones keep of them.
 
-use super::{Inventory, Looked, Missed, locks, runs::Kept, unread};
+use super::{Inventory, Looked, Missed, clones_in, locks, runs::Kept, unread};
 use crate::{disk, folders::clone_name, worktrees::TaskFile};
 use makima_git::{BareClone, Git, Registered, Sha, TaskRef};
 use makima_model::{
@@ -93,9 +93,9 @@ impl Inventory {
         left.extend(
             self.root.join("worktrees").join(task.to_string()).exists().then(|| "its worktree".to_owned()),
         );
-        for clone in fs::read_dir(self.root.join("repositories")).into_iter().flatten().flatten() {
-            let kept = makima_git::tasks_kept_in(&clone.path()).unwrap_or_default();
-            let named = || format!("its refs in clone {}", clone.path().display());
+        for clone in clones_in(&self.root) {
+            let kept = makima_git::tasks_kept_in(&clone).unwrap_or_default();
+            let named = || format!("its refs in clone {}", clone.display());
             left.extend(kept.contains(&task.to_string()).then(named));
         }
         if !left.is_empty() {

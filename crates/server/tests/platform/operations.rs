@@ -162,6 +162,7 @@ on_both! {
         lab.client.undo_operation(redone.id, UNDO).await.unwrap();
         assert_eq!(lab.client.task(task.id).await.unwrap(), before);
         assert_eq!(counts(&lab.client).await, (1, 0));
+        lab.verify().await;
     }
 
     async fn a_pending_task_in_the_trash_is_not_started_and_one_that_comes_back_is(engine) {
@@ -175,6 +176,7 @@ on_both! {
         daemon.tell(start.run, 1, vec![ended(RunOutcome::Completed)]).await;
         lab.client.undo_operation(deleted.id, UNDO).await.unwrap();
         assert_eq!(daemon.start().await.task, task.id);
+        lab.verify().await;
     }
 
     async fn a_task_whose_agent_works_is_deleted_once_it_has_ended(engine) {
@@ -205,6 +207,7 @@ on_both! {
         assert_eq!(code(lab.client.task(task.id).await), Code::NotFound);
         lab.client.undo_operation(deleted.id, UNDO).await.unwrap();
         assert_eq!(said_in(&lab.client, &task).await, ["last"]);
+        lab.verify().await;
     }
 
     async fn a_contract_takes_its_tasks_along_and_undo_brings_back_exactly_those(engine) {
@@ -240,6 +243,7 @@ on_both! {
         lab.client.undo_operation(first.id, UNDO).await.unwrap();
         assert_eq!(lab.client.tasks(&of_contract).await.unwrap().total_count, 3);
         assert_eq!(counts(&lab.client).await, (4, 1));
+        lab.verify().await;
     }
 
     async fn what_is_open_on_a_task_is_open_on_its_contract(engine) {
@@ -262,6 +266,7 @@ on_both! {
         assert_eq!((failed.state, failed.error.as_deref()), (OperationState::Failed, Some("it kept changing")));
         assert_eq!(code(lab.client.undo_operation(failed.id, UNDO).await), Code::Conflict);
         assert_eq!(code(lab.client.delete_contract(contract.id, TRASH).await), Code::AlreadyRunning);
+        lab.verify().await;
     }
 
     async fn a_conversation_goes_on_from_a_restored_snapshot_and_back(engine) {
@@ -314,6 +319,7 @@ on_both! {
         assert_eq!(said_in(&lab.client, &task).await, ["a", "b"]);
         lab.client.undo_operation(kept.id, UNDO).await.unwrap();
         assert_eq!(said_in(&lab.client, &task).await, ["a", "again", "c"]);
+        lab.verify().await;
     }
 
     async fn a_checkpoint_by_hand_is_put_away_and_had_again(engine) {
@@ -359,6 +365,7 @@ on_both! {
         let after = lab.client.task(task.id).await.unwrap();
         assert_eq!(Task { updated_at: before.updated_at, ..after }, before);
         assert_eq!(lab.client.snapshots(task.id, &List::default()).await.unwrap().total_count, snapshots);
+        lab.verify().await;
     }
 
     async fn what_takes_long_is_answered_with_the_operation_which_goes_on(engine) {
@@ -372,6 +379,7 @@ on_both! {
         let id = make(&lab, &mut daemon, 1).await;
         let made = finished(&lab, making.id).await;
         assert_eq!((made.state, made.after.unwrap().checkpoint_id), (OperationState::Done, Some(id)));
+        lab.verify().await;
     }
 
     async fn a_purged_task_leaves_nothing_but_its_operations(engine) {
@@ -402,6 +410,7 @@ on_both! {
         let other = daemon.beside(lab.task("two")).await;
         assert_eq!(daemon.start().await.task, other.id);
         assert_eq!(rows_that_name(&lab, "secret words").await, 0);
+        lab.verify().await;
     }
 
     async fn a_purge_waits_for_its_daemon(engine) {
@@ -420,6 +429,7 @@ on_both! {
         assert_eq!(purge, Command::PurgeTask { task: task.id });
         done(&mut daemon, command).await;
         assert_eq!(finished(&lab, purging.id).await.state, OperationState::Done);
+        lab.verify().await;
     }
 
     async fn a_purged_contract_takes_everything_along(engine) {
@@ -432,6 +442,7 @@ on_both! {
         assert_eq!(counts(&lab.client).await, (0, 0));
         assert_eq!(code(lab.client.delete_contract(contract.id, PURGE).await), Code::NotFound);
         assert_eq!(rows_that_name(&lab, "Parser").await, 0);
+        lab.verify().await;
     }
 
     async fn operations_are_listed_in_pages_by_what_is_asked(engine) {
@@ -471,6 +482,7 @@ on_both! {
         let path = format!("/operations/{}/undo", made[5]);
         let strange = lab.client.send::<Value>(Method::POST, &path, Some(&json!({ "keep": true }))).await;
         assert_eq!(code(strange), Code::BadRequest);
+        lab.verify().await;
     }
 
     async fn an_operation_tells_where_it_was_asked_for(engine) {
@@ -478,6 +490,7 @@ on_both! {
         let cli = lab.client_with(Some(&lab.key)).called("makima-cli/1");
         let task = lab.task("one").await;
         assert_eq!(cli.delete_task(task.id, TRASH).await.unwrap().origin, Origin::Cli);
+        lab.verify().await;
     }
 
     /// Fault: the server is killed
@@ -526,6 +539,7 @@ on_both! {
         let last = all(&lab.client).await.pop().unwrap();
         assert_eq!(finished(&lab, last.id).await.state, OperationState::Done);
         assert_eq!(counts(&lab.client).await, (0, 0));
+        lab.verify().await;
     }
 
     /// Fault: the server is killed
@@ -561,6 +575,7 @@ on_both! {
         done(&mut daemon, command).await;
         lab.until(&task, |task| task.checkpoint_count == 0).await;
         assert_eq!(lab.client.checkpoints(task.id, &List::default()).await.unwrap().total_count, 0);
+        lab.verify().await;
     }
 
     /// Fault: the server is killed
@@ -599,6 +614,7 @@ on_both! {
         assert_eq!((undone.state, undone.undoes), (OperationState::Done, Some(restored.id)));
         assert_eq!(said_in(&lab.client, &task).await, ["a", "b"]);
         assert_eq!(code(lab.client.undo_operation(restored.id, UNDO).await), Code::Conflict);
+        lab.verify().await;
     }
 
     /// Fault: the server is killed
@@ -627,6 +643,7 @@ on_both! {
         assert_eq!(finished(&lab, purging.id).await.state, OperationState::Done);
         assert_eq!(rows_that_name(&lab, "plan of").await, 0);
         assert_eq!(counts(&lab.client).await, (0, 0));
+        lab.verify().await;
     }
 
     /// Fault: two servers go on with the same operation
@@ -649,6 +666,7 @@ on_both! {
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
         assert_eq!(all(&lab.client).await.len(), 1);
         assert_eq!(counts(&lab.client).await, (0, 0));
+        lab.verify().await;
     }
 }
 
