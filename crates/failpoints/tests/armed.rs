@@ -1,5 +1,8 @@
 //! What happens at a step, in this process and in programs that are built with and without debug assertions.
 
+// What fails here fails its test, and says where.
+#![allow(clippy::unwrap_used)]
+
 use makima_failpoints::Failpoints;
 use std::{
     os::unix::process::ExitStatusExt,

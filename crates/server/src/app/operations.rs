@@ -236,13 +236,22 @@ impl App {
         let open = operations::open(&mut tx).await?;
         drop(tx);
         for (owner, id) in open {
-            let mut tx = self.db().begin().await?;
-            self.advance(&mut tx, owner, id).await?;
-            tx.commit().await?;
-            self.failpoints().at("operation.gone_on").await;
-            self.place_soon(owner);
+            // One that can't be gone on with keeps no other one waiting.
+            if let Err(error) = self.go_on_with(owner, id).await {
+                let error = crate::error::chain(Some(&error));
+                tracing::warn!(operation = %id, "an open operation could not be gone on with: {error}");
+            }
         }
         self.sweep_blobs().await
+    }
+
+    async fn go_on_with(&self, owner: OwnerId, id: OperationId) -> Result<(), StoreError> {
+        let mut tx = self.db().begin().await?;
+        self.advance(&mut tx, owner, id).await?;
+        tx.commit().await?;
+        self.failpoints().at("operation.gone_on").await;
+        self.place_soon(owner);
+        Ok(())
     }
 
     /// Whether an agent still works on what the operation changes. Nothing is changed before it has ended; it is told to.
