@@ -113,15 +113,17 @@ fn said(documentation: &[&str]) -> (Vec<Case>, Vec<usize>) {
         let key = ["Fault", "Moment", "Outcome", "Pain"]
             .into_iter()
             .find_map(|key| Some((key, line.strip_prefix(key)?.strip_prefix(':')?.trim())));
+        // A sentence goes on until an empty line.
+        let is_of_one = key.is_some() || (goes_on && !line.is_empty());
         match (key, sentences.last_mut()) {
             (Some((key, words)), _) => sentences.push((key, words.to_owned())),
-            (None, Some((_, sentence))) if goes_on && !line.is_empty() => {
+            (None, Some((_, sentence))) if is_of_one => {
                 sentence.push(' ');
                 sentence.push_str(line);
             }
             (None, _) => {}
         }
-        goes_on = !line.is_empty() && !sentences.is_empty();
+        goes_on = is_of_one;
     }
     let (mut fault, mut moment) = (String::new(), String::new());
     let (mut cases, mut reports) = (Vec::new(), Vec::new());
@@ -210,8 +212,10 @@ mod tests {
 //- Outcome: nothing is lost
 //- Moment: before it talks
 //- Outcome: it talks
-//-
 //- Pain: 13, 20
+//-
+//- More sentences
+//- of its own.
 #[tokio::test(flavor = \"multi_thread\")]
 #[ignore = \"long: it waits\"]
 async fn a_story(engine: Engine) {}

@@ -1956,7 +1956,10 @@ export interface operations {
             header?: {
                 /** @description What the request is called, so that it is carried out once however often it is sent */
                 "Idempotency-Key"?: string;
-                /** @description The tags that it may have */
+                /**
+                 * @description The tags that it may have
+                 * @example "1"
+                 */
                 "If-Match"?: string;
             };
             path: {
