@@ -24,7 +24,16 @@ function changes(...events: FeedEvent[]) {
   }
 }
 
-const NONE = { tasks: [], contracts: [], checkpoints: [], silent: [], turned: [], moved: [], lists: false, messages: [] }
+const NONE = {
+  tasks: [],
+  contracts: [],
+  checkpoints: [],
+  silent: [],
+  turned: [],
+  moved: [],
+  lists: false,
+  messages: [],
+}
 
 test('what happens in a task is read anew', () => {
   expect(changes(happened('status_change', 'completed'))).toEqual({ ...NONE, tasks: ['t'], silent: ['t'] })

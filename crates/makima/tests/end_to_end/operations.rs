@@ -21,16 +21,19 @@ async fn worked() -> (Lab, Task) {
     (lab, task)
 }
 
-/// Has the program killed at a step of what a command asks for, and starts it again. The operation, once the program has gone on with it.
+/// Has the program killed at a step of what a command asks for, and starts it again where it was. The command, which asks again
+/// under the same key, is told what came of it. Answers the operation.
 async fn killed_at(lab: &mut Lab, step: &'static str, command: &[&str]) -> Operation {
     let before = operations(&lab.client()).await.len();
+    let address = lab.client().url().trim_start_matches("http://").to_owned();
     lab.end_up(rustix::process::Signal::TERM);
     lab.failpoint = Some(step);
-    lab.up();
+    lab.up_at(&address, &[]);
     let asking = start(&mut lab.makima(command));
     lab.killed();
-    assert_ne!(finish(asking).code, Some(0), "{step}: it was answered");
-    lab.up();
+    lab.up_at(&address, &[]);
+    let asked = finish(asking);
+    assert_eq!(asked.code, Some(0), "{step}: {asked:?}");
     let client = lab.client();
     until("the operation is finished", async || {
         let mut operations = operations(&client).await;
@@ -42,7 +45,7 @@ async fn killed_at(lab: &mut Lab, step: &'static str, command: &[&str]) -> Opera
 
 /// Fault: server and daemon are killed with SIGKILL
 /// Moment: when a task is put into the trash and nobody was told
-/// Outcome: it is in the trash, once
+/// Outcome: it is in the trash, once, and the command that asked for it is told so when the program is back
 /// Moment: when that is undone and nobody was told
 /// Outcome: it is back as it was
 /// Moment: when a snapshot is restored and nobody was told
@@ -66,6 +69,7 @@ async fn a_deletion_its_undo_and_a_restored_snapshot_outlive_kill_9() {
         lab.client().conversation(task.id).await.unwrap().messages.len() as i64,
         snapshots.last().unwrap().message_count
     );
+    lab.verify();
 }
 
 /// Fault: server and daemon are killed with SIGKILL
@@ -95,4 +99,5 @@ async fn a_checkpoint_by_hand_and_a_purge_outlive_kill_9() {
         [OperationKind::Checkpoint, OperationKind::Purge]
     );
     assert_eq!(left[0].request, json!({}));
+    lab.verify();
 }

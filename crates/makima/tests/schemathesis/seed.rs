@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, until};
 use makima_model::{Chat, PermissionMode, TaskStatus};
-use makima_wire::{CreateContract, CreateSnapshot, CreateTask, List, SayInChat};
+use makima_wire::{CreateContract, CreateSnapshot, CreateTask, Deletion, List, SayInChat};
 use serde_json::{Value, json};
 
 /// An id of nothing.
@@ -40,14 +40,14 @@ impl Seed {
             ..CreateTask::default()
         };
         let asks = client.create_task(&asks).await.unwrap().id;
-        let later = CreateTask {
+        let wanted = CreateTask {
             plan: "GO-WORK".into(),
             repository: Some(repository.clone()),
             start: Some(false),
             ..CreateTask::default()
         };
-        let idle = client.create_task(&later).await.unwrap().id;
-        let later = client.create_task(&later).await.unwrap().id;
+        let idle = client.create_task(&wanted).await.unwrap().id;
+        let later = client.create_task(&wanted).await.unwrap().id;
         lab.task_when(done, "it has ended", |task| task.status.is_over()).await;
         let question = until("it asks", async || client.task(asks).await.unwrap().pending_question).await.id;
 
@@ -70,6 +70,14 @@ impl Seed {
         let commit =
             client.checkpoints(done, &List::default()).await.unwrap().checkpoints[0].commit_sha.clone();
 
+        // Changes of history that can be undone.
+        let mut operations = Vec::new();
+        for _ in 0..4 {
+            let doomed = client.create_task(&wanted).await.unwrap().id;
+            operations.push(client.delete_task(doomed, Deletion::default()).await.unwrap().id.to_string());
+        }
+        operations.push(UNKNOWN.to_owned());
+
         Self {
             paths: json!({
                 "/api/v1/contracts/{id}": {
@@ -82,6 +90,7 @@ impl Seed {
                 "/api/v1/mesh/tasks/{id}/reassign": { "id": [idle, UNKNOWN] },
                 "/api/v1/mesh/tasks/{id}/stop": { "id": [endless, UNKNOWN] },
                 "/api/v1/keys/{id}": { "id": [key, UNKNOWN] },
+                "/api/v1/operations/{id}": { "id": operations },
             }),
             // No other repository: those of the world are none of a test's business.
             fields: json!({
