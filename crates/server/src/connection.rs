@@ -21,7 +21,7 @@ use makima_wire::frame::{Command, FromDaemon, Hello, PROTOCOL, Secret, ToDaemon}
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 /// How long a daemon may take to say who it is.
@@ -181,8 +181,9 @@ async fn attend(
         tokio::select! {
             () = voice.lost.cancelled() => return Ending::Replaced,
             () = failed.notified() => return Ending::Ingest,
-            () = tokio::time::sleep_until(heard + patience) => return Ending::Silent(patience),
-            frame = next(stream) => {
+            // What has come is heard before silence is judged: who listens may have waited for the database.
+            frame = timeout_at(heard + patience, next(stream)) => {
+                let Ok(frame) = frame else { return Ending::Silent(patience) };
                 heard = Instant::now();
                 let job = match frame {
                     Err(ending) => return ending,
