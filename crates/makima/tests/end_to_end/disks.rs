@@ -77,5 +77,6 @@ fn a_full_disk_and_a_kill_lose_nothing_that_was_said() {
         .await;
         assert!(matches!(&daemons["daemons"], Value::Array(all) if all.len() == 1), "{daemons}");
         assert!(lab.end_up(Signal::INT).success());
+        lab.verify();
     });
 }

@@ -109,6 +109,7 @@ async fn spares_the_agents(mut site: Site, victims: &[Victim], signal: Signal) {
     site.start();
     moments.agents_noticed_nothing(&site, more).await;
     moments.begin_and_end_are_done(&site).await;
+    site.verify();
 }
 
 /// What is ended, agents or hosts among it.
@@ -121,6 +122,7 @@ async fn takes_the_agents(mut site: Site, victims: &[Victim]) {
     moments.agents_were_interrupted(&site).await;
     moments.begin_and_end_are_done(&site).await;
     moments.agents_go_on(&site).await;
+    site.verify();
 }
 
 /// Fault: the server is killed

@@ -212,21 +212,20 @@ impl Lab {
 
     /// The same with the data directories of more daemons.
     pub(crate) fn verify_with(&self, daemons: &[PathBuf]) {
+        let database = self.database.iter().flat_map(|url| ["--database-url".to_owned(), url.clone()]);
+        self.verify_at(&database.collect::<Vec<_>>(), daemons);
+    }
+
+    /// The same where these arguments name the server's data.
+    pub(crate) fn verify_at(&self, data: &[String], daemons: &[PathBuf]) {
         let mut command = self.makima(&["doctor", "--verify", "--json"]);
-        if let Some(url) = &self.database {
-            command.args(["--database-url", url]);
-        }
+        command.args(data);
         for daemon in daemons {
             command.arg("--daemon-dir").arg(daemon);
         }
         let looked = finish(start(&mut command));
-        assert_eq!(
-            looked.code,
-            Some(0),
-            "what is kept doesn't agree: {:#}\n{}",
-            looked.json(),
-            looked.stderr
-        );
+        let Finished { code, stderr, .. } = &looked;
+        assert_eq!(*code, Some(0), "what is kept doesn't agree: {:#}\n{stderr}", looked.json());
     }
 
     /// What `makima up` said on standard error.

@@ -179,6 +179,12 @@ impl Site {
         [data, database].into_iter().flatten().flatten().collect()
     }
 
+    /// Whether everything that is kept agrees with everything else.
+    pub(super) fn verify(&self) {
+        let daemons = if self.is_apart { vec![self.lab.data()] } else { Vec::new() };
+        self.lab.verify_at(&self.servers_data(), &daemons);
+    }
+
     fn url(&self) -> String {
         format!("http://{}", self.address)
     }
