@@ -160,12 +160,10 @@ async fn a_server_that_is_away_longer_than_anybody_is_patient_stops_no_agent() {
         {"content": [text("Done.")], "wait_for_file": "{{LAB}}/go"},
     ]}))
     .await;
-    // An hour is as far behind these as this test is behind them: nothing else has a time at which it gives up.
+    // An hour is as far behind this as this test is behind it: nothing else has a time at which it gives up.
     lab.patience.daemon = Duration::from_millis(300);
     let proxy = FaultProxy::before(&lab.server.url).await;
-    let mut config = lab.config();
-    (config.server_url, config.silence) = (proxy.url(), Duration::from_millis(300));
-    config.heartbeat_seconds = 1;
+    let config = makima_daemon::DaemonConfig { server_url: proxy.url(), ..lab.config() };
     let daemon = makima_daemon::Daemon::start(config).await.unwrap();
     daemon.connected().await.unwrap();
     let run = lab.run("GO");
