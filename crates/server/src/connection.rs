@@ -222,13 +222,15 @@ async fn listen(
     }
 }
 
-/// Notes each beat of the daemon's heart, and what it said of itself with it.
+/// Notes each beat of the daemon's heart, and what it said of itself with it. When nothing is in its way any more, tasks may have
+/// waited for that.
 async fn note_beats(
     app: &App,
     (owner, daemon): (OwnerId, DaemonId),
     voice: &Voice,
     mut beats: watch::Receiver<Option<String>>,
 ) -> Ending {
+    let mut had_trouble = false;
     while beats.changed().await.is_ok() {
         let trouble = beats.borrow_and_update().clone();
         let newest = app.hear_heartbeat(owner, daemon, voice.number, trouble.as_deref()).await;
@@ -237,6 +239,9 @@ async fn note_beats(
             Ok(true) => {}
             Ok(false) => return Ending::Replaced,
             Err(error) => return error.into(),
+        }
+        if std::mem::replace(&mut had_trouble, trouble.is_some()) && trouble.is_none() {
+            app.place_soon(owner);
         }
     }
     Ending::Closed

@@ -152,3 +152,31 @@ async fn what_keeps_a_daemon_from_working_is_listed() {
         }
     }
 }
+
+/// Fault: a daemon's disk is full
+/// Moment: when tasks are made
+/// Outcome: they go to, or wait for, a daemon that works; they go to the first one when there is room
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_in_trouble_is_given_nothing_that_another_can_do() {
+    let lab = Lab::new(Engine::Sqlite).await;
+    // The one that would be chosen: of two alike, the one that was here first.
+    let mut full = lab.daemon().await;
+    let mut other = lab.daemon().await;
+    let told = |trouble: Option<&str>| FromDaemon::Heartbeat { trouble: trouble.map(str::to_owned) };
+    full.send(told(Some("there is no room left"))).await;
+    let is_in_trouble = |daemon: &makima_wire::Daemon| daemon.id == full.id && daemon.trouble.is_some();
+    let since = std::time::Instant::now();
+    while !lab.client.daemons().await.unwrap().daemons.iter().any(is_in_trouble) {
+        assert!(since.elapsed() < PATIENCE, "its trouble is not told");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let one = full.beside(other.beside(lab.task("one"))).await;
+    assert_eq!(other.start().await.task, one.id);
+    let two = full.beside(other.beside(lab.task("two"))).await;
+    let waits = |task: &makima_wire::Task| {
+        task.status_reason.as_deref().is_some_and(|why| why.contains("in trouble"))
+    };
+    lab.until(&two, waits).await;
+    full.send(told(None)).await;
+    assert_eq!(full.start().await.task, two.id);
+}
