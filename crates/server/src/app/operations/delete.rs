@@ -7,9 +7,14 @@ use crate::{
     error::ApiError,
 };
 use makima_model::{
-    Circumstances, ContractId, EventKind, Operation, OperationId, OperationKind, OwnerId, TaskId,
+    Circumstances, ContractId, EventKind, Operation, OperationId, OperationKind, OperationState, OwnerId,
+    TaskId,
 };
-use makima_store::{StoreError, Tx, commands, contracts, operations::Ending, tasks, trash};
+use makima_store::{
+    StoreError, Tx, commands, contracts,
+    operations::{self, Ending},
+    tasks, trash,
+};
 use makima_wire::{
     Code, Deletion,
     frame::{CommandOutcome, Refusal},
@@ -188,9 +193,10 @@ fn kind(how: Deletion) -> OperationKind {
 
 /// 404, and that it lies in the trash if it does.
 pub(in crate::app) async fn no_task(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<ApiError, StoreError> {
-    Ok(trash::of_task(tx, owner, id)
-        .await?
-        .map_or_else(|| ApiError::not_found("task"), |by| in_trash("task", by)))
+    match trash::of_task(tx, owner, id).await? {
+        Some(by) => in_trash(tx, owner, "task", by).await,
+        None => Ok(ApiError::not_found("task")),
+    }
 }
 
 /// 404, and that it lies in the trash if it does.
@@ -199,11 +205,23 @@ pub(in crate::app) async fn no_contract(
     owner: OwnerId,
     id: ContractId,
 ) -> Result<ApiError, StoreError> {
-    let by = trash::of_contract(tx, owner, id).await?;
-    Ok(by.map_or_else(|| ApiError::not_found("contract"), |by| in_trash("contract", by)))
+    match trash::of_contract(tx, owner, id).await? {
+        Some(by) => in_trash(tx, owner, "contract", by).await,
+        None => Ok(ApiError::not_found("contract")),
+    }
 }
 
-fn in_trash(what: &str, by: OperationId) -> ApiError {
-    let message = format!("the {what} is in the trash: undo operation {by} to have it back");
-    ApiError::new(Code::NotFound, message).with(json!({ "operationId": by }))
+async fn in_trash(tx: &mut Tx, owner: OwnerId, what: &str, by: OperationId) -> Result<ApiError, StoreError> {
+    let operation = operations::get(tx, owner, by).await?;
+    let message = match operation.map(|operation| (operation.kind, operation.state)) {
+        // A daemon may have erased a part of it: it can't come back.
+        Some((OperationKind::Purge, OperationState::Failed)) => {
+            format!(
+                "the {what} is in the trash, and operation {by} could not erase all of it: purge it again"
+            )
+        }
+        Some((OperationKind::Purge, _)) => format!("the {what} is being erased by operation {by}"),
+        _ => format!("the {what} is in the trash: undo operation {by} to have it back"),
+    };
+    Ok(ApiError::new(Code::NotFound, message).with(json!({ "operationId": by })))
 }

@@ -48,7 +48,7 @@ impl App {
         if let Some(failed) = told.iter().find(|command| command.state == CommandState::Failed) {
             let why = refusal(failed).unwrap_or_default();
             return Ok(Some(Ending::Failed(format!(
-                "its daemon could not erase what it has, so it is in the trash still: {why}"
+                "its daemon could not erase what it has, so it is in the trash still, to be purged again: {why}"
             ))));
         }
         let mut heirs = BTreeSet::new();
