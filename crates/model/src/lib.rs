@@ -1,4 +1,4 @@
-//! The vocabulary of Makima: ids, entities, state machines and the branch algebra.
+//! The vocabulary of Makima: ids, entities, state machines, points and the branch algebra.
 //!
 //! Everything here is a value or a function from values to values. Nothing touches the world: no files, no processes,
 //! no network, no database; time and fresh ids come from [`Clock`], which the caller hands in.
@@ -15,6 +15,7 @@ mod message;
 mod name;
 mod operation;
 pub mod placement;
+mod point;
 mod question;
 mod record;
 mod run;
@@ -39,6 +40,7 @@ pub use ids::{
 pub use message::{Message, MessageRole, ToolCall};
 pub use name::{branch_name, name_from_plan, slug};
 pub use operation::{Circumstances, Head, NotUndoable, Operation, OperationKind, OperationState, Reversal};
+pub use point::{CommitPrefix, Point, PointError};
 pub use question::{Answer, Question, QuestionKind};
 pub use record::{Entry, NativeLine, NoticeLevel, Published, Record};
 pub use run::{AgentFailure, FailureKind, RunEnd, RunOutcome, StopReason, TurnEnd, TurnOutcome, Usage};
