@@ -1,20 +1,20 @@
 //! The HTTP API, typed: what the command line and the server's own tests speak.
 
-use crate::{ClientError, again::Again};
+use crate::{ClientError, again::Again, messages::Parts};
 use chrono::{DateTime, Utc};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use makima_model::{
     AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, OperationId, Phase, SnapshotId,
     TaskId, Timestamp,
 };
 use makima_wire::{
-    API, AnswerQuestion, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
-    ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation,
+    API, AnswerQuestion, BranchList, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
+    ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation, ConversationMessage,
     CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
     CreatedKey, DaemonList, Deletion, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts,
-    ListOperations, ListTasks, Me, Operation, OperationList, ReassignTask, RenameChatConversation,
-    RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList,
-    SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
+    ListOperations, ListTasks, Me, Operation, OperationList, ReadConversation, ReassignTask,
+    RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
+    Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -157,6 +157,40 @@ impl Client {
     /// The whole conversation of a task.
     pub async fn conversation(&self, id: TaskId) -> Result<Conversation, ClientError> {
         self.get(&format!("/mesh/tasks/{id}/conversation")).await
+    }
+
+    /// Some of a task's conversation, or all of it as it was at a point.
+    pub async fn read_conversation(
+        &self,
+        id: TaskId,
+        wanted: &ReadConversation,
+    ) -> Result<Conversation, ClientError> {
+        let path = format!("/mesh/tasks/{id}/conversation");
+        self.read(self.request(Method::GET, &path).query(wanted)).await
+    }
+
+    /// The same, a message at a time as they come: the answer without its messages, and these.
+    pub async fn stream_conversation(
+        &self,
+        id: TaskId,
+        wanted: &ReadConversation,
+    ) -> Result<
+        (Conversation, impl Stream<Item = Result<ConversationMessage, ClientError>> + Send + use<>),
+        ClientError,
+    > {
+        let path = format!("/mesh/tasks/{id}/conversation");
+        let response = self.exchange(self.request(Method::GET, &path).query(wanted)).await?;
+        let mut parts = Parts::of(self.url.clone(), response);
+        let head = parts.head().await?;
+        let messages = stream::try_unfold(parts, |mut parts| async move {
+            Ok(parts.message().await?.map(|message| (message, parts)))
+        });
+        Ok((head, messages))
+    }
+
+    /// A page of the branches of a task's conversation.
+    pub async fn branches(&self, id: TaskId, list: &List) -> Result<BranchList, ClientError> {
+        self.list(&format!("/mesh/tasks/{id}/conversation/branches"), list, &[]).await
     }
 
     /// A page of a task's output.

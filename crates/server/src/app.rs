@@ -17,6 +17,7 @@ mod operations;
 mod output;
 mod owners;
 mod place;
+mod points;
 mod reassign_task;
 mod send_message;
 mod silence;

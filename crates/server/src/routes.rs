@@ -115,6 +115,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(tasks::messages::send_message))
         .routes(routes!(tasks::answer::answer_question))
         .routes(routes!(tasks::conversation::get_conversation))
+        .routes(routes!(tasks::conversation::list_branches))
         .routes(routes!(tasks::output::list_output))
         .routes(routes!(tasks::events::list_events))
         .routes(routes!(tasks::checkpoints::list_checkpoints, tasks::checkpoints::create_checkpoint))

@@ -128,6 +128,7 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::contracts::statements(),
         crate::contracts::totals_statements(),
         crate::conversations::message_statements(),
+        crate::conversations::place_statements(),
         crate::conversations::statements(),
         crate::counters::statements(),
         crate::daemons::statements(),

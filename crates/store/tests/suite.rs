@@ -24,6 +24,8 @@ mod events;
 mod idempotency;
 #[path = "suite/operations.rs"]
 mod operations;
+#[path = "suite/places.rs"]
+mod places;
 #[path = "suite/runs.rs"]
 mod runs;
 #[path = "suite/schema.rs"]

@@ -26,7 +26,7 @@ pub use chat::{
 };
 pub use checkpoint::{Checkpoint, CheckpointList, CreateCheckpoint};
 pub use contract::{ChangeContract, Contract, ContractList, CreateContract, ListContracts, SetPhase};
-pub use conversation::{Conversation, ConversationMessage};
+pub use conversation::{Branch, BranchList, Conversation, ConversationMessage, Moment, ReadConversation};
 pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
 pub use event::{Delta, DeltaKind, FeedData, HistoryEntry, TaskEvent, TaskEventList};

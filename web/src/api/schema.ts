@@ -422,8 +422,32 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The whole conversation of a task, oldest message first. It is streamed: however long it is, it is never held. */
+        /**
+         * The conversation of a task, oldest message first: all of it, the last messages, or those around one.
+         * @description As it is now, or as it was at any point, also where that was rewound away. Without a limit it is streamed: however long it is, it is
+         *     never held. `cursor` goes on with what is older, of the same conversation whatever was said or rewound since.
+         */
         get: operations["get_conversation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/tasks/{id}/conversation/branches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The branches of a task's conversation, newest first: the one that goes on, and those that were left.
+         * @description What one of them has is read with `at`: a point of it, such as `message:<id>` of its last message.
+         */
+        get: operations["list_branches"];
         put?: never;
         post?: never;
         delete?: never;
@@ -749,11 +773,51 @@ export interface components {
             /** @description The question: `pendingQuestion.id` of the task. */
             questionId: components["schemas"]["QuestionId"];
         };
+        /** @description A branch of a task's conversation. Rewinding begins one, so that the others have what was rewound away. */
+        Branch: {
+            /** @description The branch that it goes on from; absent where it begins with nothing. */
+            baseBranchId?: components["schemas"]["BranchId"];
+            /**
+             * Format: int64
+             * @description How many messages it has of that: the index of the first of its own.
+             */
+            baseSeq: number;
+            /** @description When it was begun. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Whether the conversation goes on from it. */
+            current: boolean;
+            /**
+             * Format: int64
+             * @description How many messages the conversation has at its head.
+             */
+            headSeq: number;
+            /** @description Its id. */
+            id: components["schemas"]["BranchId"];
+            /** @description Why it was begun. */
+            reason: components["schemas"]["BranchReason"];
+        };
         /**
          * Format: uuid
          * @description A branch of a conversation.
          */
         BranchId: string;
+        /** @description A page of a conversation's branches, newest first. */
+        BranchList: {
+            /** @description The rows. */
+            branches: components["schemas"]["Branch"][];
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string;
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+        };
+        /**
+         * @description Why a branch was begun.
+         * @enum {string}
+         */
+        BranchReason: "created" | "late_run" | "restored" | "undone";
         /** @description What to change of a contract; what is absent stays. */
         ChangeContract: {
             description?: components["schemas"]["Text"] | null;
@@ -989,10 +1053,14 @@ export interface components {
          * @enum {string}
          */
         ContractStatus: "active" | "completed" | "archived";
-        /** @description A task's conversation, oldest first. */
+        /** @description A task's conversation, or some of it, oldest first. */
         Conversation: {
+            /** @description Where what is older begins; absent where nothing is. */
+            cursor?: string;
             /** @description The messages. */
             messages: components["schemas"]["ConversationMessage"][];
+            /** @description Of a conversation at a point: the moment. Not with a cursor. */
+            moment?: components["schemas"]["Moment"];
             /** @description Where it stands. */
             status: components["schemas"]["TaskStatus"];
             /** @description The task. */
@@ -1338,6 +1406,22 @@ export interface components {
          * @enum {string}
          */
         MessageRole: "user" | "assistant" | "system" | "tool";
+        /** @description A moment of a task, which a point named. */
+        Moment: {
+            /** @description The branch of the conversation. */
+            branchId: components["schemas"]["BranchId"];
+            /** @description The nearest checkpoint at or before it, where there is one. */
+            checkpointId?: components["schemas"]["CheckpointId"];
+            /** @description The commit of that, else the one that the task began with; absent until a daemon has prepared the task. */
+            commitSha?: string;
+            /**
+             * Format: int64
+             * @description How many messages the conversation had.
+             */
+            messageCount: number;
+            /** @description When it was. */
+            timestamp: components["schemas"]["Timestamp"];
+        };
         /** @description A name: 1 to 200 characters, not only spaces, no control characters. */
         Name: string;
         /** @description Something in the worktree that a checkpoint doesn't hold. */
@@ -3215,7 +3299,23 @@ export interface operations {
     };
     get_conversation: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description What stands around this message: half of `limit` before it, the rest from it on. Without `at`, of the conversation that holds
+                 *     it, even where that was rewound away. Not together with `cursor`.
+                 */
+                around?: components["schemas"]["MessageId"];
+                /** @description As it was at this point, also one on a part that was rewound away; absent: as it is now. */
+                at?: string;
+                /** @description What is older than an answer that was given before: its `cursor`, with the same query but for `limit`. */
+                cursor?: string;
+                /** @description Whether what tools are called with is part of it: `toolCalls` and `toolInput`; absent: yes. */
+                include_tool_calls?: boolean;
+                /** @description Whether tools' results are part of it, the messages of role `tool`; absent: yes. */
+                include_tool_results?: boolean;
+                /** @description How many messages at most, 1000 at most: the last ones. Absent: all of them. */
+                limit?: number;
+            };
             header?: never;
             path: {
                 id: components["schemas"]["TaskId"];
@@ -3248,6 +3348,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conversation"];
+                };
+            };
+        };
+    };
+    list_branches: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BranchList"];
                 };
             };
         };

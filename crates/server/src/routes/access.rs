@@ -99,6 +99,7 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::POST, "/mesh/tasks/{id}/messages", Rule::Agent(Reach::OwnTask)),
     (Method::POST, "/mesh/tasks/{id}/answer", Rule::Owner),
     (Method::GET, "/mesh/tasks/{id}/conversation", Rule::Agent(Reach::Task)),
+    (Method::GET, "/mesh/tasks/{id}/conversation/branches", Rule::Agent(Reach::Task)),
     (Method::GET, "/mesh/tasks/{id}/output", Rule::Agent(Reach::Task)),
     (Method::GET, "/mesh/tasks/{id}/events", Rule::Agent(Reach::Task)),
     (Method::GET, "/mesh/tasks/{id}/checkpoints", Rule::Agent(Reach::Task)),
