@@ -8,6 +8,7 @@ mod story;
 #[cfg(test)]
 mod story_tests;
 mod summary;
+mod told;
 mod tool;
 
 pub(crate) use ask::{answer_of, how_to_answer, question_lines};
@@ -15,6 +16,7 @@ pub(crate) use heard::Heard;
 pub(crate) use keyboard::Keyboard;
 pub(crate) use story::{Piece, Story};
 pub(crate) use summary::outcome;
+pub(crate) use told::Told;
 
 use crate::{
     failure::{Exit, Failure},

@@ -6,6 +6,7 @@ mod checkpoint;
 mod checkpoints;
 mod create;
 mod delete;
+mod history;
 mod list;
 mod logs;
 mod restore;
@@ -28,6 +29,7 @@ pub(crate) enum TaskCommand {
     List(list::ListArguments),
     Show(show::ShowArguments),
     Logs(logs::LogsArguments),
+    History(history::HistoryArguments),
     Stop(stop::StopArguments),
     Cancel(cancel::CancelArguments),
     Send(send::SendArguments),
@@ -46,6 +48,7 @@ pub(crate) async fn task(global: &Global, command: TaskCommand, printer: &Printe
         TaskCommand::List(arguments) => list::list(global, arguments, printer).await,
         TaskCommand::Show(arguments) => show::show(global, arguments, printer).await,
         TaskCommand::Logs(arguments) => logs::logs(global, arguments, printer).await,
+        TaskCommand::History(arguments) => history::history(global, arguments, printer).await,
         TaskCommand::Stop(arguments) => stop::stop(global, arguments, printer).await,
         TaskCommand::Cancel(arguments) => cancel::cancel(global, arguments, printer).await,
         TaskCommand::Send(arguments) => send::send(global, arguments, printer).await,
