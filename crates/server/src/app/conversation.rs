@@ -84,10 +84,12 @@ impl App {
         let older = Position { seq: seqs.start, ..looked.at };
         let cursor = looked.is_anything_before(&mut tx, older.seq).await?.then(|| mark.cursor(&older));
         let reader = Reader::new(self.db(), by.owner, &looked.lineage, looked.at, seqs)?;
-        let reader = if with_results { reader } else { reader.without_results() };
-        let messages = match with_calls {
-            true => Messages::of(reader).looking_back(self.db(), by.owner, looked.lineage, older),
-            false => Messages::of(reader).without_calls(),
+        let all = Messages::of(reader);
+        let messages = match (with_calls, with_results) {
+            (true, true) => all.looking_back(self.db(), by.owner, looked.lineage, older),
+            (false, true) => all.without_calls(),
+            (true, false) => all.without_results(),
+            (false, false) => all.without_calls().without_results(),
         };
         Ok(ConversationView { task: looked.task, moment, cursor, messages })
     }

@@ -12,6 +12,7 @@ const LOOKED_BACK: u32 = 100;
 pub(crate) struct Messages {
     reader: Reader,
     with_calls: bool,
+    with_results: bool,
     /// Calls whose results haven't come yet: what the tool was called with isn't stored twice.
     calls: HashMap<String, Value>,
     before: Option<Before>,
@@ -29,7 +30,12 @@ struct Before {
 
 impl Messages {
     pub(crate) fn of(reader: Reader) -> Self {
-        Self { reader, with_calls: true, calls: HashMap::new(), before: None }
+        Self { reader, with_calls: true, with_results: true, calls: HashMap::new(), before: None }
+    }
+
+    /// The same without what tools put out.
+    pub(super) fn without_results(self) -> Self {
+        Self { reader: self.reader.without_results(), with_results: false, ..self }
     }
 
     /// The same without what tools were called with.
@@ -48,15 +54,15 @@ impl Messages {
         let mut piece = Vec::new();
         for mut stored in self.reader.next().await? {
             let mut input = None;
-            if self.with_calls {
+            if !self.with_calls {
+                stored.message.tool_calls.clear();
+            } else if self.with_results {
                 for call in &stored.message.tool_calls {
                     self.calls.insert(call.id.clone(), call.input.clone());
                 }
                 if let Some(id) = &stored.message.tool_call_id {
                     input = self.input(id).await?;
                 }
-            } else {
-                stored.message.tool_calls.clear();
             }
             piece.push((stored, input));
         }
