@@ -8,14 +8,14 @@ use crate::{
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt, stream};
 use makima_model::{
-    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, OperationId, Phase, SnapshotId,
-    TaskId, Timestamp,
+    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, OperationId,
+    Phase, Point, SnapshotId, TaskId, Timestamp,
 };
 use makima_wire::{
     API, AnswerQuestion, BranchList, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
-    ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation, ConversationMessage,
+    ChatMessageList, Checkpoint, CheckpointDiff, CheckpointList, Contract, ContractList, Conversation, ConversationMessage,
     CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
-    CreatedKey, DaemonList, Deletion, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts,
+    CreatedKey, DaemonList, Deletion, DiffQuery, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts,
     ListOperations, ListTasks, Me, Operation, OperationList, ReadConversation, ReassignTask,
     RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
     Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
@@ -217,6 +217,17 @@ impl Client {
     /// A page of a task's checkpoints.
     pub async fn checkpoints(&self, id: TaskId, list: &List) -> Result<CheckpointList, ClientError> {
         self.list(&format!("/mesh/tasks/{id}/checkpoints"), list, &[]).await
+    }
+
+    /// What differs between a checkpoint and the one before it, or another moment. The point is one that names a checkpoint.
+    pub async fn checkpoint_diff(
+        &self,
+        id: TaskId,
+        checkpoint: &Point,
+        how: &DiffQuery,
+    ) -> Result<CheckpointDiff, ClientError> {
+        let path = format!("/mesh/tasks/{id}/checkpoints/{checkpoint}/diff");
+        self.read(self.request(Method::GET, &path).query(how)).await
     }
 
     /// Makes a checkpoint by hand.

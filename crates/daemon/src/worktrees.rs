@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod copied;
+mod diff;
 mod finish;
 mod new_blob;
 mod prepare;

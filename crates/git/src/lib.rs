@@ -30,7 +30,7 @@ mod worktree;
 pub use bare_clone::{BareClone, Base, BaseError, CloneError, Progress};
 pub use checkpoint::{CheckpointError, CheckpointKind, CheckpointRequest, Made};
 pub use commit_remaining::{CommitError, InProgress};
-pub use diff::{Action, FileChange, PatchWritten};
+pub use diff::{Action, FileChange, PatchStyle, PatchWritten};
 pub use environment::Environment;
 pub use error::GitError;
 pub use git::{Git, Version};

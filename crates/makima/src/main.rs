@@ -8,6 +8,7 @@ mod consent;
 mod credentials;
 mod data_folder;
 mod demo;
+mod differences;
 mod environment;
 mod failure;
 mod follow;

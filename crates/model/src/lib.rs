@@ -9,6 +9,7 @@ mod checkpoint;
 mod clock;
 mod contract;
 mod daemon;
+pub mod diff;
 mod event;
 mod ids;
 mod message;
@@ -27,7 +28,7 @@ pub mod verify;
 pub use branch::{Branch, BranchReason, Position};
 pub use chat::{Chat, ChatContext};
 pub use checkpoint::{
-    BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason,
+    BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason, shown_path,
 };
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use contract::{Contract, ContractStatus, Phase};

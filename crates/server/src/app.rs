@@ -11,6 +11,7 @@ mod contracts;
 mod conversation;
 mod create_task;
 mod daemons;
+mod diffs;
 mod lists;
 mod live;
 mod operations;
@@ -47,7 +48,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
-use tokio::{sync::broadcast, time::Instant};
+use tokio::{
+    sync::{Semaphore, broadcast},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Times that a server works by.
@@ -109,6 +113,8 @@ struct Inner {
     /// When the database last was in the way of what daemons report.
     hindered: Mutex<Option<Instant>>,
     failpoints: Failpoints,
+    /// How many patches may be read at once: each is held whole, and may have 64 MiB.
+    patches: Semaphore,
     stopping: CancellationToken,
 }
 
@@ -145,6 +151,7 @@ impl App {
             live: broadcast::Sender::new(1024),
             hindered: Mutex::new(None),
             failpoints,
+            patches: Semaphore::new(4),
             stopping: CancellationToken::new(),
         }))
     }
@@ -159,6 +166,10 @@ impl App {
 
     pub(crate) fn blobs(&self) -> &Blobs {
         &self.0.blobs
+    }
+
+    pub(crate) fn patches(&self) -> &Semaphore {
+        &self.0.patches
     }
 
     pub(crate) fn settings(&self) -> Settings {

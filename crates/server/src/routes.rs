@@ -119,6 +119,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(tasks::output::list_output))
         .routes(routes!(tasks::events::list_events))
         .routes(routes!(tasks::checkpoints::list_checkpoints, tasks::checkpoints::create_checkpoint))
+        .routes(routes!(tasks::checkpoints::checkpoint_diff))
         .routes(routes!(tasks::snapshots::list_snapshots, tasks::snapshots::create_snapshot))
         .routes(routes!(tasks::snapshots::get_snapshot))
         .routes(routes!(tasks::snapshots::restore_snapshot))

@@ -24,7 +24,7 @@ pub use chat::{
     ChatConversation, ChatConversationList, ChatMessage, ChatMessageList, CreateChatConversation,
     RenameChatConversation, SayInChat,
 };
-pub use checkpoint::{Checkpoint, CheckpointList, CreateCheckpoint};
+pub use checkpoint::{Checkpoint, CheckpointDiff, CheckpointList, CreateCheckpoint, DiffQuery};
 pub use contract::{ChangeContract, Contract, ContractList, CreateContract, ListContracts, SetPhase};
 pub use conversation::{Branch, BranchList, Conversation, ConversationMessage, Moment, ReadConversation};
 pub use daemon::{Daemon, DaemonList};

@@ -7,6 +7,7 @@ mod claude;
 mod cuts;
 mod daemon;
 mod demo;
+mod diffs;
 mod disks;
 mod kills;
 mod lab;

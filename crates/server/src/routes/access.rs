@@ -104,6 +104,7 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::GET, "/mesh/tasks/{id}/events", Rule::Agent(Reach::Task)),
     (Method::GET, "/mesh/tasks/{id}/checkpoints", Rule::Agent(Reach::Task)),
     (Method::POST, "/mesh/tasks/{id}/checkpoints", Rule::Agent(Reach::OwnTask)),
+    (Method::GET, "/mesh/tasks/{id}/checkpoints/{cid}/diff", Rule::Agent(Reach::Task)),
     (Method::GET, "/mesh/tasks/{id}/snapshots", Rule::Agent(Reach::Task)),
     (Method::POST, "/mesh/tasks/{id}/snapshots", Rule::Owner),
     (Method::GET, "/mesh/tasks/{id}/snapshots/{sid}", Rule::Agent(Reach::Task)),

@@ -9,6 +9,7 @@ mod chats;
 mod continued;
 mod contracts;
 mod conversations;
+mod diffs;
 mod disks;
 mod feed;
 mod idempotency;
