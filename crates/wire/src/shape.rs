@@ -44,6 +44,10 @@ shapes! {
     WorktreeFile { 1 to 4096, r"^[^\u0000]+$" }
     /// A commit's name: all of it, or 7 digits or more.
     CommitSha { 7 to 64, "^[0-9a-fA-F]+$" }
+    /// An agent's own id of a session: 1 to 200 characters, none of them a space.
+    SessionId { 1 to 200, "^[!-~]+$" }
+    /// BLAKE3, in hex.
+    Hash { 64 to 64, "^[0-9a-f]{64}$" }
     /// What to look for: 1 to 1000 characters, not only spaces, no NUL.
     Sought { 1 to 1000, r"^[^\u0000]*[^\s\u0000][^\u0000]*$" }
     /// A contract's id, or `none`.
