@@ -8,17 +8,10 @@ use crate::{
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt, stream};
 use makima_model::{
-    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, OperationId,
-    Phase, Point, SnapshotId, TaskId, Timestamp,
+    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, ImportId, KeyId, OperationId, Phase, Point, SnapshotId, TaskId, Timestamp,
 };
 use makima_wire::{
-    API, AnswerQuestion, BranchList, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
-    ChatMessageList, Checkpoint, CheckpointDiff, CheckpointList, Contract, ContractList, Conversation, ConversationMessage,
-    CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
-    CreatedKey, DaemonList, Deletion, DiffQuery, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts,
-    ListOperations, ListTasks, Me, Operation, OperationList, ReadConversation, ReassignTask,
-    RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
-    Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
+    API, AnswerQuestion, AppendToImport, BranchList, ChangeContract, ChatConversation, ChatConversationList, ChatMessage, ChatMessageList, Checkpoint, CheckpointDiff, CheckpointList, Contract, ContractList, Conversation, ConversationMessage, CreateChatConversation, CreateCheckpoint, CreateContract, CreateImport, CreateKey, CreateSnapshot, CreateTask, CreatedKey, DaemonList, Deletion, DiffQuery, ErrorBody, FinishImport, Health, IDEMPOTENCY_KEY, Import, ImportList, Key, KeyList, List, ListContracts, ListImports, ListOperations, ListTasks, Me, Operation, OperationList, ReadConversation, ReassignTask, RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -342,6 +335,26 @@ impl Client {
         self.send(Method::POST, &path, None::<&()>).await
     }
 
+    /// A page of imports.
+    pub async fn imports(&self, list: &ListImports) -> Result<ImportList, ClientError> {
+        self.read(self.request(Method::GET, "/imports").query(list)).await
+    }
+
+    /// Begins to import a session.
+    pub async fn create_import(&self, import: &CreateImport) -> Result<Import, ClientError> {
+        self.send(Method::POST, "/imports", Some(import)).await
+    }
+
+    /// Appends more of a session to its import. It is taken once however often it is sent: by how much of the file is there.
+    pub async fn append_to_import(&self, id: ImportId, more: &AppendToImport) -> Result<Import, ClientError> {
+        self.until_answered(self.request(Method::POST, &format!("/imports/{id}/entries")).json(more)).await
+    }
+
+    /// Says that all of a session's file is there.
+    pub async fn finish_import(&self, id: ImportId, end: &FinishImport) -> Result<Import, ClientError> {
+        self.send(Method::POST, &format!("/imports/{id}/finish"), Some(end)).await
+    }
+
     /// All daemons.
     pub async fn daemons(&self) -> Result<DaemonList, ClientError> {
         self.get("/mesh/daemons").await
@@ -419,7 +432,11 @@ impl Client {
     /// Sends a request under a key of its own until it is answered.
     async fn once<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let key: AttemptId = self.clock.new_id();
-        let request = request.header(IDEMPOTENCY_KEY, key.to_string());
+        self.until_answered(request.header(IDEMPOTENCY_KEY, key.to_string())).await
+    }
+
+    /// Sends a request until it is answered: one that does no harm when it is carried out twice.
+    async fn until_answered<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let mut again = Again::new(Instant::now());
         loop {
             // Bodies are held whole: there is always a copy.

@@ -12,6 +12,7 @@ mod daemon;
 pub mod diff;
 mod event;
 mod ids;
+mod import;
 mod message;
 mod name;
 mod operation;
@@ -36,8 +37,9 @@ pub use daemon::{AgentInfo, Daemon, DaemonStatus};
 pub use event::{EventKind, HistoryEvent, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
     AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError,
-    KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+    ImportId, KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
 };
+pub use import::ImportSource;
 pub use message::{Message, MessageRole, ToolCall};
 pub use name::{branch_name, name_from_plan, slug};
 pub use operation::{Circumstances, Head, NotUndoable, Operation, OperationKind, OperationState, Reversal};

@@ -7,6 +7,7 @@ mod daemons;
 mod description;
 mod events;
 mod health;
+mod imports;
 mod keys;
 mod me;
 mod operations;
@@ -126,6 +127,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(operations::list::list_operations))
         .routes(routes!(operations::get::get_operation))
         .routes(routes!(operations::undo::undo_operation))
+        .routes(routes!(imports::list::list_imports, imports::create::create_import))
+        .routes(routes!(imports::append::append_to_import))
+        .routes(routes!(imports::finish::finish_import))
         .routes(routes!(daemons::list::list_daemons))
         .routes(routes!(events::feed))
         .routes(routes!(me::me))

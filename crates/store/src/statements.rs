@@ -136,6 +136,7 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::events::feed_statements(),
         crate::events::statements(),
         crate::idempotency::statements(),
+        crate::imports::statements(),
         crate::inbox::statements(),
         crate::keys::statements(),
         crate::native::reader_statements(),

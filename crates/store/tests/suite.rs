@@ -22,6 +22,8 @@ mod disks;
 mod events;
 #[path = "suite/idempotency.rs"]
 mod idempotency;
+#[path = "suite/imports.rs"]
+mod imports;
 #[path = "suite/operations.rs"]
 mod operations;
 #[path = "suite/places.rs"]

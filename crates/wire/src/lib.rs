@@ -13,6 +13,7 @@ mod daemon;
 mod error;
 mod event;
 pub mod frame;
+mod import;
 mod operation;
 mod shape;
 mod snapshot;
@@ -30,6 +31,10 @@ pub use conversation::{Branch, BranchList, Conversation, ConversationMessage, Mo
 pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
 pub use event::{Delta, DeltaKind, FeedData, HistoryEntry, TaskEvent, TaskEventList};
+pub use import::{
+    AppendToImport, CreateImport, FilePart, FinishImport, Import, ImportEntry, ImportList, ImportedCommit,
+    ImportedLine, ImportedMessage, ListImports,
+};
 pub use operation::{Deletion, ListOperations, Operation, OperationList, RestoreSnapshot, UndoOperation};
 pub use snapshot::{CreateSnapshot, Snapshot, SnapshotList, SnapshotState};
 pub use task::{

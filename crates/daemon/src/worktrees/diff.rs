@@ -1,6 +1,6 @@
 //! What differs between two commits of a task's clone.
 
-use super::{TaskFile, Worktrees, checkpoint::change};
+use super::{TaskFile, Worktrees, checkpoint::file_change};
 use crate::DaemonError;
 use makima_git::{PatchStyle, Sha};
 use makima_model::{
@@ -25,7 +25,7 @@ impl Worktrees {
         let mut paths = Vec::new();
         if let Some(path) = &wanted.path {
             for found in clone.changes(from.as_ref(), &to).await? {
-                let shown = change(&found);
+                let shown = file_change(&found);
                 if shown.path == *path || shown.old_path.as_ref() == Some(path) {
                     paths.extend([Some(found.path), found.old_path].into_iter().flatten());
                 }
@@ -46,7 +46,7 @@ impl Worktrees {
         if !written.truncated {
             return Ok(diff);
         }
-        let all: Vec<FileChange> = changes.iter().map(change).collect();
+        let all: Vec<FileChange> = changes.iter().map(file_change).collect();
         Ok(diff.completed(&all))
     }
 }

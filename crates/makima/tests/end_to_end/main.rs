@@ -9,6 +9,7 @@ mod daemon;
 mod demo;
 mod diffs;
 mod disks;
+mod import;
 mod kills;
 mod lab;
 mod operations;
