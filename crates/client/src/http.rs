@@ -12,9 +12,9 @@ use makima_wire::{
     ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation,
     CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
     CreatedKey, DaemonList, Deletion, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts,
-    ListOperations, ListTasks, Me, Operation, OperationList, ReassignTask, RenameChatConversation,
-    RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList,
-    SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
+    ListHistory, ListOperations, ListTasks, ListTimeline, Me, Operation, OperationList, ReassignTask,
+    RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
+    Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList, Timeline, UndoOperation,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -308,6 +308,20 @@ impl Client {
         Ok(ServerHealth { version, date })
     }
 
+    /// A page of the timeline.
+    pub async fn timeline(&self, list: &ListTimeline) -> Result<Timeline, ClientError> {
+        self.read(self.request(Method::GET, "/timeline").query(list)).await
+    }
+
+    /// A page of what happened to a contract.
+    pub async fn contract_history(
+        &self,
+        id: ContractId,
+        list: &ListHistory,
+    ) -> Result<Timeline, ClientError> {
+        self.read(self.request(Method::GET, &format!("/contracts/{id}/history")).query(list)).await
+    }
+
     /// The live feed of one task, or of everything, from after the event `after`, or from now on.
     ///
     /// Ends when the server does; go on with the last id that was seen.
@@ -316,10 +330,24 @@ impl Client {
         task: Option<TaskId>,
         after: Option<i64>,
     ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
-        let mut request = self.request(Method::GET, "/events");
-        if let Some(task) = task {
-            request = request.query(&[("task_id", task.to_string())]);
-        }
+        self.feed_of(task.map(|task| ("task_id", task.to_string())), after).await
+    }
+
+    /// The same of a contract and its tasks.
+    pub async fn contract_feed(
+        &self,
+        contract: ContractId,
+        after: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
+        self.feed_of(Some(("contract_id", contract.to_string())), after).await
+    }
+
+    async fn feed_of(
+        &self,
+        what: Option<(&str, String)>,
+        after: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
+        let mut request = self.request(Method::GET, "/events").query(what.as_slice());
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }

@@ -14,6 +14,7 @@ mod session;
 pub(crate) mod shown;
 mod streamed;
 mod tasks;
+mod timeline;
 
 use crate::{
     App, Assets,
@@ -125,6 +126,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(operations::get::get_operation))
         .routes(routes!(operations::undo::undo_operation))
         .routes(routes!(daemons::list::list_daemons))
+        .routes(routes!(timeline::list_contract_history))
+        .routes(routes!(timeline::list_timeline))
         .routes(routes!(events::feed))
         .routes(routes!(me::me))
         .routes(routes!(session::link::create_sign_in_link))

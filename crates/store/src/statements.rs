@@ -134,6 +134,8 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::erase::statements(),
         crate::events::feed_statements(),
         crate::events::statements(),
+        crate::events::timeline_statements(),
+        crate::events::turn_statements(),
         crate::idempotency::statements(),
         crate::inbox::statements(),
         crate::keys::statements(),

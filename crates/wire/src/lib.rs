@@ -13,6 +13,7 @@ mod daemon;
 mod error;
 mod event;
 pub mod frame;
+mod history;
 mod operation;
 mod shape;
 mod snapshot;
@@ -29,7 +30,8 @@ pub use contract::{ChangeContract, Contract, ContractList, CreateContract, ListC
 pub use conversation::{Conversation, ConversationMessage};
 pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
-pub use event::{Delta, DeltaKind, FeedData, HistoryEntry, TaskEvent, TaskEventList};
+pub use event::{Delta, DeltaKind, FeedData, TaskEvent, TaskEventList};
+pub use history::{EntryType, HistoryEntry, ListHistory, ListTimeline, Timeline};
 pub use operation::{Deletion, ListOperations, Operation, OperationList, RestoreSnapshot, UndoOperation};
 pub use snapshot::{CreateSnapshot, Snapshot, SnapshotList, SnapshotState};
 pub use task::{

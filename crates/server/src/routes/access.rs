@@ -111,6 +111,8 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::GET, "/operations/{id}", Rule::Owner),
     (Method::POST, "/operations/{id}/undo", Rule::Owner),
     (Method::GET, "/mesh/daemons", Rule::Owner),
+    (Method::GET, "/contracts/{id}/history", Rule::Agent(Reach::Contract)),
+    (Method::GET, "/timeline", Rule::Agent(Reach::Asked)),
     (Method::GET, "/events", Rule::Agent(Reach::Asked)),
     (Method::GET, "/openapi.json", Rule::Everybody),
     (Method::GET, "/daemons/connect", Rule::Owner),
