@@ -8,6 +8,7 @@ mod consent;
 mod credentials;
 mod data_folder;
 mod demo;
+mod entry;
 mod environment;
 mod failure;
 mod follow;
@@ -20,6 +21,7 @@ mod reference;
 mod settings;
 mod standing;
 mod versions;
+mod when;
 
 use arguments::Arguments;
 use clap::{CommandFactory, FromArgMatches};
