@@ -8,10 +8,19 @@ use crate::{
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt, stream};
 use makima_model::{
-    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, ImportId, KeyId, OperationId, Phase, Point, SnapshotId, TaskId, Timestamp,
+    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, ImportId, KeyId, OperationId, Phase,
+    Point, SnapshotId, TaskId, Timestamp,
 };
 use makima_wire::{
-    API, AnswerQuestion, AppendToImport, BranchList, ChangeContract, ChatConversation, ChatConversationList, ChatMessage, ChatMessageList, Checkpoint, CheckpointDiff, CheckpointList, Contract, ContractList, Conversation, ConversationMessage, CreateChatConversation, CreateCheckpoint, CreateContract, CreateImport, CreateKey, CreateSnapshot, CreateTask, CreatedKey, DaemonList, Deletion, DiffQuery, ErrorBody, FinishImport, Health, IDEMPOTENCY_KEY, Import, ImportList, Key, KeyList, List, ListContracts, ListImports, ListOperations, ListTasks, Me, Operation, OperationList, ReadConversation, ReassignTask, RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
+    API, AnswerQuestion, AppendToImport, BranchList, ChangeContract, ChatConversation, ChatConversationList,
+    ChatMessage, ChatMessageList, Checkpoint, CheckpointDiff, CheckpointList, Contract, ContractList,
+    Conversation, ConversationMessage, CreateChatConversation, CreateCheckpoint, CreateContract,
+    CreateImport, CreateKey, CreateSnapshot, CreateTask, CreatedKey, DaemonList, Deletion, DiffQuery,
+    ErrorBody, FinishImport, Health, IDEMPOTENCY_KEY, Import, ImportList, Key, KeyList, List, ListContracts,
+    ListHistory, ListImports, ListOperations, ListTasks, ListTimeline, Me, Operation, OperationList,
+    ReadConversation, ReassignTask, RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage,
+    SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList,
+    Timeline, UndoOperation,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -377,6 +386,20 @@ impl Client {
         Ok(ServerHealth { version, date })
     }
 
+    /// A page of the timeline.
+    pub async fn timeline(&self, list: &ListTimeline) -> Result<Timeline, ClientError> {
+        self.read(self.request(Method::GET, "/timeline").query(list)).await
+    }
+
+    /// A page of what happened to a contract.
+    pub async fn contract_history(
+        &self,
+        id: ContractId,
+        list: &ListHistory,
+    ) -> Result<Timeline, ClientError> {
+        self.read(self.request(Method::GET, &format!("/contracts/{id}/history")).query(list)).await
+    }
+
     /// The live feed of one task, or of everything, from after the event `after`, or from now on.
     ///
     /// Ends when the server does; go on with the last id that was seen.
@@ -385,10 +408,24 @@ impl Client {
         task: Option<TaskId>,
         after: Option<i64>,
     ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
-        let mut request = self.request(Method::GET, "/events");
-        if let Some(task) = task {
-            request = request.query(&[("task_id", task.to_string())]);
-        }
+        self.feed_of(task.map(|task| ("task_id", task.to_string())), after).await
+    }
+
+    /// The same of a contract and its tasks.
+    pub async fn contract_feed(
+        &self,
+        contract: ContractId,
+        after: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
+        self.feed_of(Some(("contract_id", contract.to_string())), after).await
+    }
+
+    async fn feed_of(
+        &self,
+        what: Option<(&str, String)>,
+        after: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
+        let mut request = self.request(Method::GET, "/events").query(what.as_slice());
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }

@@ -6,8 +6,8 @@ use crate::{
         daemon::DaemonArguments, doctor::DoctorArguments, import::ImportCommand, key::KeyCommand,
         man::ManArguments, op::OpCommand, open::OpenArguments, reference::ReferenceArguments,
         run::RunArguments, run_host::RunHostArguments, scripted_agent::ScriptedAgentArguments,
-        server::ServerArguments, status::StatusArguments, task::TaskCommand, undo::UndoArguments,
-        up::UpArguments, user::UserCommand,
+        server::ServerArguments, status::StatusArguments, task::TaskCommand, timeline::TimelineArguments,
+        undo::UndoArguments, up::UpArguments, user::UserCommand,
     },
     config::Config,
     data_folder::DataFolder,
@@ -104,6 +104,7 @@ Example:
   makima contract show Parser"
     )]
     Contract(ContractCommand),
+    Timeline(TimelineArguments),
     /// Look at the changes of history: who made which, when and from where
     #[command(
         subcommand,

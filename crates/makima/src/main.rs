@@ -9,6 +9,7 @@ mod credentials;
 mod data_folder;
 mod demo;
 mod differences;
+mod entry;
 mod environment;
 mod failure;
 mod follow;
@@ -22,6 +23,7 @@ mod reference;
 mod settings;
 mod standing;
 mod versions;
+mod when;
 
 use arguments::Arguments;
 use clap::{CommandFactory, FromArgMatches};

@@ -34,7 +34,7 @@ pub use checkpoint::{
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use contract::{Contract, ContractStatus, Phase};
 pub use daemon::{AgentInfo, Daemon, DaemonStatus};
-pub use event::{EventKind, HistoryEvent, Origin, TaskEvent, TaskEventKind};
+pub use event::{EventKind, HistoryEvent, HistoryType, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
     AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError,
     ImportId, KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,

@@ -27,6 +27,7 @@ mod snapshots;
 mod stop_task;
 mod tasks;
 mod texts;
+mod timeline;
 
 pub(crate) use contracts::ContractView;
 pub(crate) use conversation::{ConversationView, Messages};
@@ -39,6 +40,7 @@ pub use owners::NewUser;
 pub(crate) use owners::SESSION_LIVES;
 pub(crate) use snapshots::SnapshotView;
 pub(crate) use tasks::{TaskChange, TaskView, phase_of};
+pub(crate) use timeline::TimelineView;
 
 use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
 use makima_failpoints::Failpoints;

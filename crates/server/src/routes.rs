@@ -15,6 +15,7 @@ mod session;
 pub(crate) mod shown;
 mod streamed;
 mod tasks;
+mod timeline;
 
 use crate::{
     App, Assets,
@@ -131,6 +132,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(imports::append::append_to_import))
         .routes(routes!(imports::finish::finish_import))
         .routes(routes!(daemons::list::list_daemons))
+        .routes(routes!(timeline::list_contract_history))
+        .routes(routes!(timeline::list_timeline))
         .routes(routes!(events::feed))
         .routes(routes!(me::me))
         .routes(routes!(session::link::create_sign_in_link))

@@ -46,7 +46,9 @@ pub use conversations::{Reader, StoredMessage};
 pub use counters::Noun;
 pub use db::{Db, Engine, Schema, Tx, Wake};
 pub use error::{Hindrance, StoreError};
-pub use events::{FeedItem, FeedScope, NewHistory, NewTaskEvent};
+pub use events::{
+    FeedItem, FeedScope, HistoryEntry, NewHistory, NewTaskEvent, TimelineFilter, TimelineScope,
+};
 pub use imports::{FilePart, Import};
 pub use inbox::InboxMessage;
 pub use keys::{ApiKey, Caller, KeyKind, NewKey};

@@ -135,6 +135,8 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::erase::statements(),
         crate::events::feed_statements(),
         crate::events::statements(),
+        crate::events::timeline_statements(),
+        crate::events::turn_statements(),
         crate::idempotency::statements(),
         crate::imports::statements(),
         crate::inbox::statements(),

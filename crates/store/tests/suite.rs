@@ -34,5 +34,7 @@ mod runs;
 mod schema;
 #[path = "suite/tasks.rs"]
 mod tasks;
+#[path = "suite/timeline.rs"]
+mod timeline;
 #[path = "suite/tree.rs"]
 mod tree;

@@ -13,6 +13,7 @@ mod daemon;
 mod error;
 mod event;
 pub mod frame;
+mod history;
 mod import;
 mod operation;
 mod shape;
@@ -30,7 +31,8 @@ pub use contract::{ChangeContract, Contract, ContractList, CreateContract, ListC
 pub use conversation::{Branch, BranchList, Conversation, ConversationMessage, Moment, ReadConversation};
 pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
-pub use event::{Delta, DeltaKind, FeedData, HistoryEntry, TaskEvent, TaskEventList};
+pub use event::{Delta, DeltaKind, FeedData, TaskEvent, TaskEventList};
+pub use history::{EntryType, HistoryEntry, ListHistory, ListTimeline, Timeline};
 pub use import::{
     AppendToImport, CreateImport, FilePart, FinishImport, Import, ImportEntry, ImportList, ImportedCommit,
     ImportedLine, ImportedMessage, ListImports,

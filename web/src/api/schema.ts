@@ -126,6 +126,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/contracts/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a contract and its tasks, newest first: the contract's part of the timeline. */
+        get: operations["list_contract_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contracts/{id}/phase": {
         parameters: {
             query?: never;
@@ -741,6 +758,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that happened, or what happened to a contract, to a task, or to a task and all below it; newest first.
+         * @description Entries stand by the time at which they happened. A walk by `cursor` gives each entry that was there when it began once, and none twice,
+         *     while others come. What comes next is told by `/events`, from `feedSeq` on.
+         */
+        get: operations["list_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1304,6 +1342,11 @@ export interface components {
          * @enum {string}
          */
         DeltaKind: "text" | "thinking";
+        /**
+         * @description What an entry of the timeline tells of.
+         * @enum {string}
+         */
+        EntryType: "task_event" | "chat_message" | "phase_change" | "checkpoint" | "file_change";
         /** @description Every error's body. */
         ErrorBody: {
             /** @description What went wrong. */
@@ -1401,24 +1444,75 @@ export interface components {
             /** @description The server's version. */
             version: string;
         };
-        /** @description One entry of the history (specification, §2.1), as the live feed tells it. */
+        /** @description One entry of the timeline (specification, §2.1). Which fields are there is a matter of what it tells of. */
         HistoryEntry: {
+            /** @description The checkpoint; of a turn: the one that was made after it. */
+            checkpointId?: components["schemas"]["CheckpointId"];
+            /**
+             * Format: int64
+             * @description Its number in the task.
+             */
+            checkpointNumber?: number;
+            /** @description Of a checkpoint: its commit. */
+            commitSha?: string;
+            /** @description What was said: its first 10,000 characters. */
+            content?: string;
             /** @description The contract. */
             contractId?: components["schemas"]["ContractId"];
-            /** @description `task_event`, `chat_message`, `phase_change`, `checkpoint` or `file_change`. */
-            entryType: string;
-            /** @description The rest. */
-            eventData: unknown;
-            /** @description What exactly happened, such as `task_created`. */
+            /** @description Of what was said: the conversation of the chat. */
+            conversationId?: components["schemas"]["ChatConversationId"];
+            /** @description What it tells of. */
+            entryType: components["schemas"]["EntryType"];
+            /**
+             * @description What is known besides. Of a `task_turn`: `runNumber`, `turn`, `outcome`, `usage`, `costUsd`, `durationMs`, `tools` (how often each
+             *     was called), `failure`. Of a change of status: `previousStatus`, `newStatus`, `reason`.
+             */
+            eventData?: unknown;
+            /**
+             * @description What exactly happened: `task_created`, `task_status`, `task_completed`, `task_turn`, `task_deleted`, `task_restored`,
+             *     `task_purged`, `conversation_moved`, `checkpoint_undone`, `checkpoint_restored`, `checkpoint`, `file_change`,
+             *     `chat_message`, `phase_change`, `contract_updated`, `contract_deleted`, `contract_restored` or `contract_purged`.
+             */
             eventType: string;
+            /** @description Of a checkpoint, of a turn that changed files, and of what a turn changed: the first 500 of the files. */
+            filesChanged?: components["schemas"]["FileChange"][];
+            /**
+             * Format: int64
+             * @description How many files besides; the checkpoint itself tells all.
+             */
+            filesOmitted?: number;
             /** @description Its id. */
             id: components["schemas"]["EventId"];
+            /**
+             * Format: int64
+             * @description Lines added in all files.
+             */
+            linesAdded?: number;
+            /**
+             * Format: int64
+             * @description Lines removed in all files.
+             */
+            linesRemoved?: number;
+            /** @description Of a checkpoint: what it is called. */
+            message?: string;
+            /** @description Of what was said: the message. */
+            messageId?: components["schemas"]["MessageId"];
+            /** @description Of a change of phase: the one after. */
+            newPhase?: components["schemas"]["Phase"];
             /** @description The contract's phase at that moment; absent where there is no contract. */
             phase?: components["schemas"]["Phase"];
+            /** @description Of a change of phase: the one before; absent of the first. */
+            previousPhase?: components["schemas"]["Phase"];
+            /** @description Of what was said: by whom. */
+            role?: components["schemas"]["MessageRole"];
             /** @description The task. */
             taskId?: components["schemas"]["TaskId"];
-            /** @description When. */
+            /** @description What the task is called. */
+            taskName?: string;
+            /** @description When it happened. */
             timestamp: components["schemas"]["Timestamp"];
+            /** @description Whether `content` is not all of it. */
+            truncated?: boolean;
         };
         /** @description A session that is imported: a task, and how far it has come. */
         Import: {
@@ -1999,6 +2093,27 @@ export interface components {
         TaskStatus: "pending" | "starting" | "running" | "waiting" | "completed" | "failed" | "cancelled" | "interrupted";
         /** @description A text: at most 1,000,000 characters, no NUL. */
         Text: string;
+        /** @description A page of a timeline, newest first. */
+        Timeline: {
+            /** @description The contract, of a contract's history. */
+            contractId?: components["schemas"]["ContractId"];
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string;
+            /** @description The entries. */
+            entries: components["schemas"]["HistoryEntry"][];
+            /**
+             * Format: int64
+             * @description The number that the live feed had come to when this was read: it goes on from here, without a gap, with this as `Last-Event-ID`.
+             */
+            feedSeq: number;
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+            /** @description Whether there are more than `totalCount`, which is not counted above a million. */
+            totalCountIsLowerBound?: boolean;
+        };
         /**
          * Format: date-time
          * @description A moment in UTC, to the microsecond. Written as RFC 3339 with exactly six fractional digits, so that the text sorts
@@ -2614,6 +2729,60 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChatConversation"];
+                };
+            };
+        };
+    };
+    list_contract_history: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description Those of one of these types; repeated or with commas. */
+                event_types?: ("task_created" | "task_completed" | "task_turn" | "task_status" | "checkpoint" | "phase_change" | "chat" | "file_change")[];
+                /** @description Those of this moment or later ones. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /** @description Those of one of these phases; repeated or with commas. */
+                phase?: ("research" | "specify" | "plan" | "execute" | "review")[];
+                /** @description Those of this moment or earlier ones. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
                 };
             };
         };
@@ -4453,6 +4622,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignInLink"];
+                };
+            };
+        };
+    };
+    list_timeline: {
+        parameters: {
+            query?: {
+                /** @description Those of this contract and its tasks. */
+                contract_id?: components["schemas"]["ContractId"];
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description Those of one of these types; repeated or with commas. */
+                event_types?: ("task_created" | "task_completed" | "task_turn" | "task_status" | "checkpoint" | "phase_change" | "chat" | "file_change")[];
+                /** @description Those of this moment or later ones. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description With `task_id`: those of all tasks below it too, however deep. Without it all tasks are there anyway. */
+                include_subtasks?: boolean;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /** @description Those of one of these phases; repeated or with commas. */
+                phase?: ("research" | "specify" | "plan" | "execute" | "review")[];
+                /** @description Those of this task. */
+                task_id?: components["schemas"]["TaskId"];
+                /** @description Those of this moment or earlier ones. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
                 };
             };
         };

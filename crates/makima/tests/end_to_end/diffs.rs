@@ -18,10 +18,14 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_s_checkpoints_are_compared_line_by_line() {
     let first = bash("seq 1 9 > numbers.txt; printf 'a\\nb' > letters.txt; printf '\\0\\1' > logo.bin");
-    let second = bash("git mv -f README.md READ.md 2>/dev/null || mv README.md READ.md; sed -i 's/^5$/five/' numbers.txt; \
-        chmod +x letters.txt; printf '\\0\\2' > logo.bin; printf 'new\\n' > 'odd\tname'");
+    let second = bash(
+        "git mv -f README.md READ.md 2>/dev/null || mv README.md READ.md; sed -i 's/^5$/five/' numbers.txt; \
+        chmod +x letters.txt; printf '\\0\\2' > logo.bin; printf 'new\\n' > 'odd\tname'",
+    );
     let mut lab = Lab::new(json!({ "ONE": [first, say("One.")], "TWO": [second, say("Two.")] }));
-    lab.repo.write("README.md", "This is a text of some length,\nso that it is known again\nby another name.\n").commit("Text");
+    lab.repo
+        .write("README.md", "This is a text of some length,\nso that it is known again\nby another name.\n")
+        .commit("Text");
     lab.up();
     let made = lab.finish(&["task", "create", "ONE", "--json"]).json();
     let id: TaskId = made["id"].as_str().unwrap().parse().unwrap();
@@ -40,7 +44,10 @@ async fn a_task_s_checkpoints_are_compared_line_by_line() {
         pairs(&[("letters.txt", "added"), ("logo.bin", "added"), ("numbers.txt", "added")])
     );
     let letters = one.json()["diff"]["files"][0].clone();
-    assert_eq!(letters["hunks"][0]["lines"][1], json!({ "kind": "added", "text": "b", "newLine": 2, "noNewline": true }));
+    assert_eq!(
+        letters["hunks"][0]["lines"][1],
+        json!({ "kind": "added", "text": "b", "newLine": 2, "noNewline": true })
+    );
     assert_eq!(one.json().get("previousCheckpoint"), None);
 
     let two = diff(&["2", "--json"]);
@@ -60,8 +67,14 @@ async fn a_task_s_checkpoints_are_compared_line_by_line() {
         files.iter().find(|file| file["path"] == name).unwrap().clone()
     };
     assert_eq!(file("READ.md")["oldPath"], "README.md");
-    assert_eq!((file("letters.txt")["oldMode"].clone(), file("letters.txt")["newMode"].clone()), (json!("100644"), json!("100755")));
-    assert_eq!((file("logo.bin")["binary"].clone(), file("logo.bin")["hunks"].clone()), (json!(true), json!([])));
+    assert_eq!(
+        (file("letters.txt")["oldMode"].clone(), file("letters.txt")["newMode"].clone()),
+        (json!("100644"), json!("100755"))
+    );
+    assert_eq!(
+        (file("logo.bin")["binary"].clone(), file("logo.bin")["hunks"].clone()),
+        (json!(true), json!([]))
+    );
     let hunk = file("numbers.txt")["hunks"][0].clone();
     assert_eq!((hunk["oldStart"].clone(), hunk["oldLines"].clone()), (json!(2), json!(7)));
     assert_eq!(told["previousCheckpoint"]["checkpointNumber"], 1);
@@ -90,7 +103,12 @@ async fn a_task_s_checkpoints_are_compared_line_by_line() {
         assert!(shown.stdout.lines().any(|shown| shown == line), "{line:?} of {}", shown.stdout);
     }
     let listed = lab.finish(&["task", "checkpoints", &short, "--with-diff"]).stdout;
-    assert!(listed.contains("checkpoint 2") && listed.contains("+five") && listed.contains("renamed  README.md → READ.md"), "{listed}");
+    assert!(
+        listed.contains("checkpoint 2")
+            && listed.contains("+five")
+            && listed.contains("renamed  README.md → READ.md"),
+        "{listed}"
+    );
     assert_eq!(diff(&["7"]).code, Some(3));
     assert_eq!(diff(&["first"]).code, Some(2));
     assert_eq!(diff(&["1", "--from", "yesterday-ish"]).code, Some(2));

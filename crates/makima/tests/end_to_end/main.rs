@@ -21,5 +21,6 @@ mod shown;
 mod soak;
 mod stranger;
 mod terminal;
+mod timeline;
 mod up;
 mod verify;

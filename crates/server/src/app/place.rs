@@ -100,7 +100,8 @@ impl App {
             reason: None,
         };
         let phase = phase_of(tx, task).await?;
-        let change = TaskChange { clock: self.clock(), run_number: run.number, phase };
+        let change =
+            TaskChange { clock: self.clock(), at: self.clock().now(), run_number: run.number, phase };
         if !change.become_status(tx, task, TaskStatus::Starting, None).await? {
             return Ok(());
         }

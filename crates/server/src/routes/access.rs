@@ -117,6 +117,8 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::POST, "/imports/{id}/entries", Rule::Owner),
     (Method::POST, "/imports/{id}/finish", Rule::Owner),
     (Method::GET, "/mesh/daemons", Rule::Owner),
+    (Method::GET, "/contracts/{id}/history", Rule::Agent(Reach::Contract)),
+    (Method::GET, "/timeline", Rule::Agent(Reach::Asked)),
     (Method::GET, "/events", Rule::Agent(Reach::Asked)),
     (Method::GET, "/openapi.json", Rule::Everybody),
     (Method::GET, "/daemons/connect", Rule::Owner),

@@ -28,7 +28,8 @@ fn from(point: &str) -> DiffQuery {
 async fn keep(lab: &Lab, patch: &str) -> BlobRef {
     let hash = blake3::hash(patch.as_bytes()).to_hex().to_string();
     let url = format!("{}/api/v1/daemons/blobs/{hash}", lab.url());
-    let put = reqwest::Client::new().put(url).bearer_auth(&lab.key).body(patch.to_owned()).send().await.unwrap();
+    let put =
+        reqwest::Client::new().put(url).bearer_auth(&lab.key).body(patch.to_owned()).send().await.unwrap();
     assert_eq!(put.status(), 204);
     BlobRef { hash, bytes: patch.len() as u64 }
 }
@@ -41,7 +42,11 @@ async fn with_two(lab: &Lab, daemon: &mut LabDaemon) -> (Task, RunId, [Checkpoin
     let second = CheckpointMade { previous: Some(first.id), ..checkpoint(lab, 2, Some(2)) };
     let mut records = begun(&task);
     for made in [&first, &second] {
-        records.extend([said(&lab.clock, MessageRole::Assistant, "a"), turn(0.0), Record::Checkpoint(made.clone())]);
+        records.extend([
+            said(&lab.clock, MessageRole::Assistant, "a"),
+            turn(0.0),
+            Record::Checkpoint(made.clone()),
+        ]);
     }
     records.push(ended(RunOutcome::Completed));
     daemon.tell(start.run, 1, records).await;

@@ -23,6 +23,7 @@ mod replicas;
 mod runs;
 mod snapshots;
 mod tasks;
+mod timeline;
 mod together;
 
 /// One test a scenario and engine.
