@@ -42,7 +42,7 @@ fn said_in(file: &Path) -> Vec<Value> {
         lines.iter().filter_map(|line| Some((line["uuid"].as_str()?, line))).collect();
     let said = |line: &&Value| ["user", "assistant"].contains(&line["type"].as_str().unwrap());
     let mut chain = Vec::new();
-    let mut at = lines.iter().filter(said).next_back();
+    let mut at = lines.iter().rfind(said);
     while let Some(line) = at {
         chain.push(line);
         at = line["parentUuid"].as_str().map(|parent| by_uuid[parent]);
@@ -370,7 +370,7 @@ impl Session {
         let uuid = |n: usize| format!("00000000-0000-4000-8000-{n:012}");
         let parent = self.lines.checked_sub(1).map(uuid);
         // Two lines a second, from ten o'clock on.
-        let (seconds, half) = (self.lines / 2, if self.lines % 2 == 0 { "000" } else { "500" });
+        let (seconds, half) = (self.lines / 2, if self.lines.is_multiple_of(2) { "000" } else { "500" });
         let at = format!(
             "2026-01-{:02}T{:02}:{:02}:{:02}.{half}Z",
             15 + seconds / 36_000,

@@ -90,7 +90,7 @@ impl App {
             continue_from: None,
             copied: None,
             base_branch: wanted.base_branch.as_deref().map(texts::branch).transpose()?,
-            base_commit,
+            base_commit: base_commit.map(|sha| sha.as_str().to_owned()),
             worktree_path: None,
             include_uncommitted: false,
             commit_on_finish: true,

@@ -128,7 +128,7 @@ fn packed(entries: Vec<ImportEntry>) -> Result<Vec<Packed>, ApiError> {
                 moment("at", commit.at)?;
                 texts::long("branchName", &commit.branch_name)?;
                 texts::long("message", &commit.message)?;
-                let commit_sha = texts::sha("commitSha", &commit.commit_sha)?;
+                let commit_sha = texts::sha("commitSha", &commit.commit_sha)?.as_str().to_owned();
                 Packed::Commit(Box::new(ImportedCommit { commit_sha, ..commit }))
             }
         });
