@@ -4,6 +4,7 @@ mod again;
 pub mod daemon;
 mod error;
 mod http;
+mod messages;
 mod sse;
 mod tls;
 

@@ -8,6 +8,7 @@ mod story;
 #[cfg(test)]
 mod story_tests;
 mod summary;
+mod told;
 mod tool;
 
 pub(crate) use ask::{answer_of, how_to_answer, question_lines};
@@ -15,6 +16,7 @@ pub(crate) use heard::Heard;
 pub(crate) use keyboard::Keyboard;
 pub(crate) use story::{Piece, Story};
 pub(crate) use summary::outcome;
+pub(crate) use told::Told;
 
 use crate::{
     failure::{Exit, Failure},
@@ -392,7 +394,7 @@ impl<'a> Follower<'a> {
 }
 
 /// Whether the server, or its database, may be back in a moment.
-fn is_away(error: &ClientError) -> bool {
+pub(crate) fn is_away(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } => true,
         ClientError::Refused { status, .. } => status.is_server_error(),

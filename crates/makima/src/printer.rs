@@ -128,6 +128,21 @@ impl Printer {
         }
     }
 
+    /// The one document of a command, whose rows are too many to be held: `head` as JSON with these in its last field, an array that
+    /// is empty in it. Without `--json` nothing.
+    pub(crate) fn long_document(&self, head: &impl Serialize) -> LongDocument<'_> {
+        if let Ok(head) = serde_json::to_string(head) {
+            self.part(head.strip_suffix("]}").unwrap_or(&head));
+        }
+        LongDocument { printer: self, is_begun: false }
+    }
+
+    fn part(&self, text: &str) {
+        if self.json {
+            self.put(&clean::json(text));
+        }
+    }
+
     /// Something to know beside what was asked for: on standard error, with `--json` too.
     pub(crate) fn note(&self, line: impl Into<Line>) {
         let text = line.into().render(&self.err);
@@ -170,6 +185,27 @@ impl Printer {
         if std::mem::take(&mut *open) {
             self.put("\n");
         }
+    }
+}
+
+/// A document that is printed row by row.
+pub(crate) struct LongDocument<'a> {
+    printer: &'a Printer,
+    is_begun: bool,
+}
+
+impl LongDocument<'_> {
+    /// The next row.
+    pub(crate) fn row(&mut self, row: &impl Serialize) {
+        if let Ok(text) = serde_json::to_string(row) {
+            let comma = if std::mem::replace(&mut self.is_begun, true) { "," } else { "" };
+            self.printer.part(&format!("{comma}{text}"));
+        }
+    }
+
+    /// There are no more.
+    pub(crate) fn end(self) {
+        self.printer.part("]}\n");
     }
 }
 

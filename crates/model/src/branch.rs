@@ -29,6 +29,8 @@ words! {
         Restored = "restored",
         /// By undoing what had moved the conversation.
         Undone = "undone",
+        /// By going on from an earlier message in the agent's own session, which was imported.
+        Imported = "imported",
     }
 }
 
@@ -84,29 +86,62 @@ pub enum PositionError {
     },
 }
 
-/// The spans that make up the conversation at `at`, oldest first. `branches` are the task's branch and all it is based on,
-/// in any order.
-pub fn spans(branches: &[Branch], at: Position) -> Result<Vec<Span>, PositionError> {
-    let mut spans = Vec::new();
+/// The way from `at` back to the beginning: how far it goes in each branch that it leads through, the last one first. `branches`
+/// are the position's branch and all it is based on, in any order.
+pub fn way(branches: &[Branch], at: Position) -> Result<Vec<Position>, PositionError> {
+    let mut way = Vec::new();
     let mut at = at;
-    // A walk longer than there are branches has met one twice.
+    // A way longer than there are branches has met one twice.
     for _ in 0..=branches.len() {
         let branch = find(branches, at.branch)?;
         if at.seq < 0 || at.seq > branch.head_seq {
             return Err(PositionError::Outside { branch: at.branch, seq: at.seq });
         }
-        if at.seq > branch.base_seq() {
-            spans.push(Span { branch: branch.id, seqs: branch.base_seq()..at.seq });
-        }
+        way.push(at);
         match branch.base {
             Some(base) => at = Position { branch: base.branch, seq: base.seq.min(at.seq) },
-            None => {
-                spans.reverse();
-                return Ok(spans);
-            }
+            None => return Ok(way),
         }
     }
     Err(PositionError::Broken(at.branch))
+}
+
+/// The spans that make up the conversation at `at`, oldest first. `branches` are the position's branch and all it is based on,
+/// in any order.
+pub fn spans(branches: &[Branch], at: Position) -> Result<Vec<Span>, PositionError> {
+    let mut spans = Vec::new();
+    for at in way(branches, at)?.into_iter().rev() {
+        let branch = find(branches, at.branch)?;
+        if at.seq > branch.base_seq() {
+            spans.push(Span { branch: branch.id, seqs: branch.base_seq()..at.seq });
+        }
+    }
+    Ok(spans)
+}
+
+/// The first of these branches whose conversation has had the moment `at`: it lies on the way to its head. `branches` are those
+/// and all that they are based on.
+pub fn holder<'a>(
+    branches: &[Branch],
+    own: impl IntoIterator<Item = &'a Branch>,
+    at: Position,
+) -> Result<Option<&'a Branch>, PositionError> {
+    for branch in own {
+        let passed = way(branches, branch.head())?.into_iter().find(|passed| passed.branch == at.branch);
+        if passed.is_some_and(|passed| (0..=passed.seq).contains(&at.seq)) {
+            return Ok(Some(branch));
+        }
+    }
+    Ok(None)
+}
+
+/// The branch that a task's conversation went on from at this time: the newest that there was, but for those of late runs, from
+/// which it never does. Before the first there is the first, whose messages may be older than it is. `branches` are the task's own,
+/// oldest first.
+pub fn current_at(branches: &[Branch], at: Timestamp) -> Option<&Branch> {
+    let mut current = branches.iter().filter(|branch| branch.reason != BranchReason::LateRun);
+    let first = current.next()?;
+    Some(current.take_while(|branch| branch.created_at <= at).last().unwrap_or(first))
 }
 
 /// The same moment, named by the branch that holds its last message, so that a branch begun there doesn't hang on one
@@ -315,6 +350,52 @@ mod tests {
             let after: Vec<_> = heads.iter().map(|head| spans(&left, *head).unwrap()).collect();
             prop_assert_eq!(before, after);
         }
+    }
+
+    proptest! {
+        /// Every moment of every branch is known by what it reads as: on the way to a head is what its conversation begins with.
+        #[test]
+        fn a_branch_holds_the_moments_that_its_conversation_begins_with(
+            steps in prop::collection::vec((0..6usize, 0..12usize), 1..30),
+        ) {
+            let mut tree = Tree::new();
+            tree.begin(None);
+            for (text, (at, keep)) in (0..).zip(steps) {
+                let at = at % tree.branches.len();
+                tree.append(at, text);
+                if keep < 6 {
+                    let branch = &tree.branches[at];
+                    tree.begin(Some(Position { branch: branch.id, seq: branch.head_seq.min(keep as i64) }));
+                }
+            }
+            for own in &tree.branches {
+                let whole = tree.read(own.head());
+                for branch in &tree.branches {
+                    for seq in branch.base_seq() + 1..=branch.head_seq {
+                        let at = Position { branch: branch.id, seq };
+                        let is = holder(&tree.branches, [own], at).unwrap().is_some();
+                        prop_assert_eq!(is, whole.starts_with(&tree.read(at)));
+                    }
+                }
+                let behind = Position { branch: own.id, seq: own.head_seq + 1 };
+                prop_assert_eq!(holder(&tree.branches, &tree.branches, behind), Ok(None));
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_is_on_the_branch_that_was_the_newest_then() {
+        let mut tree = Tree::new();
+        let minute = |minute: u32| -> Timestamp { format!("2026-01-15T09:{minute:02}:00Z").parse().unwrap() };
+        for at in [10, 20, 30] {
+            tree.clock.set(minute(at));
+            tree.begin(None);
+        }
+        tree.branches[1].reason = BranchReason::LateRun;
+        let [first, _, third] = [0, 1, 2].map(|n| tree.branches[n].id);
+        let current = |at| current_at(&tree.branches, minute(at)).map(|branch| branch.id);
+        assert_eq!([5, 10, 25, 30, 40].map(current), [first, first, first, third, third].map(Some));
+        assert_eq!(current_at(&[], minute(10)), None);
     }
 
     #[test]

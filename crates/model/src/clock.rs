@@ -2,7 +2,7 @@
 //!
 //! Times are cut to microseconds at the source, since PostgreSQL keeps no more: what is stored equals what was said.
 
-use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{
     fmt,
@@ -65,7 +65,7 @@ impl Timestamp {
 
 impl From<DateTime<Utc>> for Timestamp {
     fn from(at: DateTime<Utc>) -> Self {
-        Self(at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at))
+        Self(at.with_nanosecond(at.nanosecond() / 1000 * 1000).unwrap_or(at))
     }
 }
 
@@ -86,8 +86,12 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
         DateTime::parse_from_rfc3339(text)
-            .map(|at| Self::from(at.with_timezone(&Utc)))
-            .map_err(|_| TimestampError { text: text.chars().take(64).collect() })
+            .ok()
+            .map(|at| at.with_timezone(&Utc))
+            // In UTC a year may have five digits, or a sign: its text would not sort as the time does.
+            .filter(|at| (0..=9999).contains(&at.year()))
+            .map(Self::from)
+            .ok_or_else(|| TimestampError { text: text.chars().take(64).collect() })
     }
 }
 
@@ -154,11 +158,23 @@ mod tests {
         let at: Timestamp = "2026-01-15T10:30:00.1234567+01:00".parse().unwrap();
         assert_eq!(at.to_string(), "2026-01-15T09:30:00.123456Z");
         assert_eq!(at.to_string().parse(), Ok(at));
+        // Further away than nanoseconds are counted to, and in a second that is one too many.
+        for text in ["3000-01-01T00:00:00.1234567Z", "0000-01-01T00:00:00Z", "2016-12-31T23:59:60.9999999Z"] {
+            let at: Timestamp = text.parse().unwrap();
+            assert_eq!(at.to_string().parse(), Ok(at), "{text}");
+        }
     }
 
     #[test]
     fn text_that_is_no_time_is_refused() {
-        for text in ["", "yesterday", "2026-01-15", "2026-13-01T00:00:00Z"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-01-15",
+            "2026-13-01T00:00:00Z",
+            "9999-12-31T23:30:00-01:00",
+            "0000-01-01T00:30:00+01:00",
+        ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }

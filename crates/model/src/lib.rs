@@ -1,4 +1,4 @@
-//! The vocabulary of Makima: ids, entities, state machines and the branch algebra.
+//! The vocabulary of Makima: ids, entities, state machines, points and the branch algebra.
 //!
 //! Everything here is a value or a function from values to values. Nothing touches the world: no files, no processes,
 //! no network, no database; time and fresh ids come from [`Clock`], which the caller hands in.
@@ -9,12 +9,15 @@ mod checkpoint;
 mod clock;
 mod contract;
 mod daemon;
+pub mod diff;
 mod event;
 mod ids;
+mod import;
 mod message;
 mod name;
 mod operation;
 pub mod placement;
+mod point;
 mod question;
 mod record;
 mod run;
@@ -26,19 +29,21 @@ pub mod verify;
 pub use branch::{Branch, BranchReason, Position};
 pub use chat::{Chat, ChatContext};
 pub use checkpoint::{
-    BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason,
+    BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason, shown_path,
 };
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use contract::{Contract, ContractStatus, Phase};
 pub use daemon::{AgentInfo, Daemon, DaemonStatus};
-pub use event::{EventKind, HistoryEvent, Origin, TaskEvent, TaskEventKind};
+pub use event::{EventKind, HistoryEvent, HistoryType, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
     AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError,
-    KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+    ImportId, KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
 };
+pub use import::ImportSource;
 pub use message::{Message, MessageRole, ToolCall};
 pub use name::{branch_name, name_from_plan, slug};
 pub use operation::{Circumstances, Head, NotUndoable, Operation, OperationKind, OperationState, Reversal};
+pub use point::{CommitPrefix, Point, PointError};
 pub use question::{Answer, Question, QuestionKind};
 pub use record::{Entry, NativeLine, NoticeLevel, Published, Record};
 pub use run::{AgentFailure, FailureKind, RunEnd, RunOutcome, StopReason, TurnEnd, TurnOutcome, Usage};

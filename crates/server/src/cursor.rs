@@ -34,18 +34,20 @@ impl ListMark {
 
     /// The key of the row that `cursor` stands behind.
     pub(crate) fn key<K: CursorKey>(self, cursor: &str) -> Result<K, ApiError> {
-        let refused = || {
-            ApiError::bad_request(
-                "this cursor is not of this list: use the `cursor` of the page before, with the same filters",
-            )
-        };
-        let bytes = unhex(cursor).ok_or_else(refused)?;
-        let (mark, rest) = bytes.split_at_checked(8).ok_or_else(refused)?;
-        let (check, key) = rest.split_at_checked(8).ok_or_else(refused)?;
+        let bytes = unhex(cursor).ok_or_else(Self::refused)?;
+        let (mark, rest) = bytes.split_at_checked(8).ok_or_else(Self::refused)?;
+        let (check, key) = rest.split_at_checked(8).ok_or_else(Self::refused)?;
         if mark != self.0 || check != self.check(key) {
-            return Err(refused());
+            return Err(Self::refused());
         }
-        K::from_bytes(key).ok_or_else(refused)
+        K::from_bytes(key).ok_or_else(Self::refused)
+    }
+
+    /// What a cursor of something else is answered with.
+    pub(crate) fn refused() -> ApiError {
+        ApiError::bad_request(
+            "this cursor is not of this list: use the `cursor` of the page before, with the same filters",
+        )
     }
 
     fn check(self, key: &[u8]) -> [u8; 8] {

@@ -64,6 +64,15 @@ write a field wins, and no other field is touched. What has no tag takes only `*
 `limit` (1 to 1000, else 100), `order` (`desc`, newest first, or `asc`), `cursor` (of the page before, with the same filters and order). Each answers its rows,
 `totalCount`, and `cursor` where there is more. A walk shows each row once, also while rows are added.
 
+A conversation is told oldest first: all of it, or with `limit` its last messages, whose `cursor` leads to older ones.
+
+## Points
+
+A moment of a task is named by a point: `head`, `~N` (N messages before the head), `checkpoint:N`, a checkpoint's id or its commit (7 digits or more),
+`message:<id>` (just after it), `snapshot:<id>`, or a time, with `time:` before it or bare. A time follows the branch that was the newest then. What was rewound away is
+named by its messages and checkpoints. A point before the first message is the empty conversation and the commit that the task began with. One that
+doesn't exist is 404; digits that begin several commits are 422, with these in `details.candidates`.
+
 ## Limits
 
 A body has at most 16 MiB and may not stall for more than 30 s. One owner has 1000 requests a second and 10,000 at once, one agent 20 and 200; keys that open nothing are

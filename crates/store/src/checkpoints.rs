@@ -8,8 +8,8 @@ use crate::{
     statements::statements,
 };
 use makima_model::{
-    BlobRef, CheckpointId, CheckpointMade, OperationId, OwnerId, Position, RunId, SnapshotId, SnapshotType,
-    TaskId, Timestamp,
+    BlobRef, Branch, CheckpointId, CheckpointMade, CommitPrefix, OperationId, OwnerId, Position, RunId,
+    SnapshotId, SnapshotType, TaskId, Timestamp, branch::way,
 };
 
 /// A checkpoint of a task.
@@ -85,8 +85,14 @@ statements! {
         checkpoint_message = $5, updated_at = $6 WHERE id = $1 AND owner_id = $2";
     BY_NUMBER = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND checkpoint_number = $3 \
         AND put_away_by IS NULL";
-    BY_SHA = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND commit_sha LIKE $3 || '%' \
-        AND put_away_by IS NULL ORDER BY checkpoint_number DESC LIMIT 1";
+    // Of several at one place: the one that none there follows.
+    NEAREST = "SELECT * FROM task_checkpoints AS nearest WHERE branch_id = $1 AND owner_id = $2 AND message_count <= $3 \
+        AND put_away_by IS NULL AND NOT EXISTS (SELECT 1 FROM task_checkpoints AS next WHERE next.branch_id = $1 \
+        AND next.message_count = nearest.message_count AND next.previous_checkpoint_id = nearest.id \
+        AND next.put_away_by IS NULL) ORDER BY message_count DESC, created_at DESC, id DESC LIMIT 1";
+    OF_COMMIT = "SELECT id, task_id, branch_id, message_count, commit_sha FROM task_checkpoints WHERE owner_id = $1 \
+        AND commit_sha >= $2 AND commit_sha < $3 AND put_away_by IS NULL \
+        ORDER BY CASE WHEN task_id = $4 THEN 0 ELSE 1 END, checkpoint_number DESC LIMIT 1000";
     LATEST = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND put_away_by IS NULL \
         ORDER BY checkpoint_number DESC LIMIT 1";
     LATEST_BUT = "SELECT * FROM task_checkpoints WHERE task_id = $1 AND owner_id = $2 AND put_away_by IS NULL \
@@ -231,20 +237,69 @@ pub async fn by_number(
     Ok(one(row.act("read a checkpoint")?))
 }
 
-/// The task's newest checkpoint whose commit's name begins with these hexadecimal digits.
-pub async fn by_sha(
+/// The nearest checkpoint at or before `at`: the last that was made on the way there, on the branches that it leads through.
+/// `lineage` is [that](crate::conversations::lineage) of the position's branch.
+pub async fn nearest(
+    tx: &mut Tx,
+    owner: OwnerId,
+    lineage: &[Branch],
+    at: Position,
+) -> Result<Option<Checkpoint>, StoreError> {
+    for passed in way(lineage, at)? {
+        let row = on!(tx, |c| sqlx::query_as(NEAREST)
+            .bind(passed.branch.uuid())
+            .bind(owner.uuid())
+            .bind(passed.seq)
+            .fetch_optional(c)
+            .await);
+        if let Some(checkpoint) = one(row.act("look for the nearest checkpoint")?) {
+            return Ok(Some(checkpoint));
+        }
+    }
+    Ok(None)
+}
+
+/// A checkpoint, as its commit finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfCommit {
+    /// Its id.
+    pub id: CheckpointId,
+    /// Its task.
+    pub task: TaskId,
+    /// The conversation at that moment.
+    pub position: Position,
+    /// The commit.
+    pub commit_sha: String,
+}
+
+impl Entity for OfCommit {
+    fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: cells.id("id")?,
+            task: cells.id("task_id")?,
+            position: Position { branch: cells.id("branch_id")?, seq: cells.int("message_count")? },
+            commit_sha: cells.text("commit_sha")?,
+        })
+    }
+}
+
+/// The owner's checkpoints whose commit's name begins with these digits, those of `task` before all others, of each task the newest
+/// first: a thousand at most.
+pub async fn of_commit(
     tx: &mut Tx,
     owner: OwnerId,
     task: TaskId,
-    prefix: &str,
-) -> Result<Option<Checkpoint>, StoreError> {
-    let row = on!(tx, |c| sqlx::query_as(BY_SHA)
-        .bind(task.uuid())
+    prefix: &CommitPrefix,
+) -> Result<Vec<OfCommit>, StoreError> {
+    let rows = on!(tx, |c| sqlx::query_as(OF_COMMIT)
         .bind(owner.uuid())
-        .bind(prefix)
-        .fetch_optional(c)
+        .bind(prefix.as_str())
+        // What is behind every name that begins so: no digit is a `g`.
+        .bind(format!("{}g", prefix.as_str()))
+        .bind(task.uuid())
+        .fetch_all(c)
         .await);
-    Ok(one(row.act("read a checkpoint")?))
+    Ok(all(rows.act("look for a commit's checkpoint")?))
 }
 
 /// The task's checkpoint with the highest number.

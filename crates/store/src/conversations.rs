@@ -3,16 +3,19 @@
 
 mod message;
 mod packed;
+mod place;
 mod reader;
 
 pub(crate) use message::statements as message_statements;
 pub use message::{StoredMessage, end_of_run, find, read};
 pub(crate) use packed::Body;
 pub use packed::PackedMessage;
+pub(crate) use place::statements as place_statements;
+pub use place::{Place, agent_before, first_after, last_before, place, places, until};
 pub use reader::Reader;
 
 use crate::{
-    StoreError, Tx,
+    Key, Page, Seek, StoreError, Tx,
     columns::{At, Cells, Entity, all, one},
     db::{affected, on},
     error::Act,
@@ -54,8 +57,16 @@ statements! {
         UNION SELECT base.* FROM conversation_branches AS base JOIN lineage ON base.id = lineage.base_branch_id \
         WHERE base.owner_id = $2) SELECT * FROM lineage";
     OF_TASK = "SELECT * FROM conversation_branches WHERE task_id = $1 AND owner_id = $2 ORDER BY created_at, id";
+    BELOW = "WITH RECURSIVE below AS (\
+        SELECT * FROM conversation_branches WHERE task_id = $1 AND owner_id = $2 \
+        UNION SELECT base.* FROM conversation_branches AS base JOIN below ON base.id = below.base_branch_id \
+        WHERE base.owner_id = $2) SELECT * FROM below";
+    COUNT = "SELECT COUNT(*) FROM conversation_branches WHERE task_id = $1 AND owner_id = $2";
     ADVANCE = "UPDATE conversation_branches SET head_seq = head_seq + $3 WHERE id = $1 AND owner_id = $2 \
         RETURNING head_seq, task_id";
+    @lists {
+        LISTED = "SELECT * FROM conversation_branches WHERE owner_id = $4 AND task_id = $5";
+    }
 }
 
 /// Begins a branch of a task's conversation. Its base should be [settled](makima_model::branch::settle).
@@ -86,6 +97,51 @@ pub async fn lineage(tx: &mut Tx, owner: OwnerId, branch: BranchId) -> Result<Ve
 pub async fn of_task(tx: &mut Tx, owner: OwnerId, task: TaskId) -> Result<Vec<Branch>, StoreError> {
     let rows = on!(tx, |c| sqlx::query_as(OF_TASK).bind(task.uuid()).bind(owner.uuid()).fetch_all(c).await);
     Ok(all(rows.act("list a task's branches")?))
+}
+
+/// All branches that a task's conversation has had, oldest first; and beside these all that they are based on, in any order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// The task's own.
+    pub own: Vec<Branch>,
+    /// These, and those of other tasks that they are based on.
+    pub all: Vec<Branch>,
+}
+
+/// Every branch that a moment of the task's may be on.
+pub async fn history(tx: &mut Tx, owner: OwnerId, task: TaskId) -> Result<History, StoreError> {
+    let own = of_task(tx, owner, task).await?;
+    let rows = on!(tx, |c| sqlx::query_as(BELOW).bind(task.uuid()).bind(owner.uuid()).fetch_all(c).await);
+    Ok(History { own, all: all(rows.act("read a task's branches")?) })
+}
+
+/// A page of the task's branches. No count is kept of them: they are counted, unless `total` is known from an earlier page.
+pub async fn list(
+    tx: &mut Tx,
+    owner: OwnerId,
+    task: TaskId,
+    seek: Seek,
+    total: Option<i64>,
+) -> Result<Page<Branch>, StoreError> {
+    let act = "list a task's branches";
+    let (at, id) = seek.key();
+    let rows = on!(tx, |c| sqlx::query_as(LISTED.in_order(seek.order))
+        .bind(at)
+        .bind(id)
+        .bind(seek.rows())
+        .bind(owner.uuid())
+        .bind(task.uuid())
+        .fetch_all(c)
+        .await);
+    let branches = all(rows.act(act)?);
+    let total = match total {
+        Some(total) => total,
+        None => {
+            on!(tx, |c| sqlx::query_scalar(COUNT).bind(task.uuid()).bind(owner.uuid()).fetch_one(c).await)
+                .act(act)?
+        }
+    };
+    Ok(seek.page(branches, total, |branch: &Branch| Key { at: branch.created_at, id: branch.id.uuid() }))
 }
 
 /// Appends messages to a branch and answers the number of the first, or `None` where there is no such branch. They are

@@ -22,13 +22,19 @@ mod disks;
 mod events;
 #[path = "suite/idempotency.rs"]
 mod idempotency;
+#[path = "suite/imports.rs"]
+mod imports;
 #[path = "suite/operations.rs"]
 mod operations;
+#[path = "suite/places.rs"]
+mod places;
 #[path = "suite/runs.rs"]
 mod runs;
 #[path = "suite/schema.rs"]
 mod schema;
 #[path = "suite/tasks.rs"]
 mod tasks;
+#[path = "suite/timeline.rs"]
+mod timeline;
 #[path = "suite/tree.rs"]
 mod tree;

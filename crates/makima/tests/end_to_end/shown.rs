@@ -5,9 +5,9 @@ use insta::assert_snapshot;
 use makima_client::Client;
 use makima_model::TaskStatus;
 use makima_wire::{
-    Checkpoint, CheckpointList, Contract, ContractList, CreatedKey, DaemonList, Key, KeyList, ListContracts,
-    ListOperations, ListTasks, Operation, OperationList, Order, SentMessage, SignInLink, SnapshotList, Task,
-    TaskList,
+    Checkpoint, CheckpointList, Contract, ContractList, Conversation, CreatedKey, DaemonList, Key, KeyList,
+    ListContracts, ListOperations, ListTasks, Operation, OperationList, Order, SentMessage, SignInLink,
+    SnapshotList, Task, TaskList,
 };
 use regex::Regex;
 use serde::de::DeserializeOwned;
@@ -166,10 +166,17 @@ async fn every_command_says_what_it_has_done() {
     session.call(&["task", "logs", "Work"]);
     session.call(&["task", "logs", "-f", "Work"]);
     session.call(&["task", "logs", "--full", "Work"]);
+    session.call(&["task", "history", "Work"]);
+    session.call(&["task", "history", "Work", "--limit", "3", "--no-tool-calls"]);
+    session.call(&["task", "history", "Work", "--no-tool-results", "--at", "~2"]);
+    session.call(&["task", "history", "Work", "--at", "checkpoint:1", "--limit", "1"]);
+    session.call(&["task", "history", "Work", "--at", "checkpoint:7"]);
+    session.call(&["task", "history", "Work", "--at", "yesterday"]);
     session.call(&["task", "show", "Work"]);
     session.call(&["task", "checkpoints", "Work"]);
     session.call(&["task", "checkpoint", "Work", "--message", "By hand"]);
     session.call(&["task", "create", "MORE", "--no-start"]);
+    session.call(&["task", "history", "MORE"]);
     session.call(&["task", "send", "MORE", "MORE of it", "--no-follow"]);
     session.call(&["task", "create", "ASK", "--contract", "Parser"]);
     let client = lab.client();
@@ -247,12 +254,45 @@ async fn a_change_of_history_is_asked_for_told_and_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_happened_is_told_by_contract_task_type_and_time() {
+    let lab = lab();
+    let mut session = Session::new(&lab);
+    session.call(&["timeline"]);
+    session.call(&["contract", "create", "Parser"]);
+    session.call(&["task", "create", "WORK", "--contract", "Parser", "--name", "Work"]);
+    let work = lab.task().await.id;
+    lab.task_when(work, "it is done", |task| task.status == TaskStatus::Completed).await;
+    session.call(&["contract", "phase", "execute"]);
+    session.call(&["contract", "history"]);
+    session.call(&["contract", "history", "Parser", "--phase", "execute", "--from", "2h ago"]);
+    session.call(&["contract", "history", "--contract", "Parser", "--limit", "1"]);
+    session.call(&[
+        "timeline",
+        "--task",
+        "Work",
+        "--include-subtasks",
+        "--event-types",
+        "checkpoint,file_change",
+    ]);
+    session.call(&["timeline", "--to", "yesterday"]);
+    session.call(&["timeline", "--from", "soon"]);
+    session.call(&["timeline", "--from", "today", "--to", "yesterday"]);
+    session.call(&["timeline", "--event-types", "dreams"]);
+    session.call(&["timeline", "--include-subtasks"]);
+    session.call(&["timeline", "--contract", "nosuch"]);
+    session.call(&["contract", "history", "nosuch"]);
+    let shown = session.end().await;
+    assert_snapshot!(Regex::new(r", \d+ s\b").unwrap().replace_all(&shown, ", [TIME]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_not_found() {
     let lab = lab();
     let mut session = Session::new(&lab);
     for command in [
         &["task", "show", "nosuch"][..],
         &["task", "logs", "nosuch"],
+        &["task", "history", "nosuch"],
         &["task", "stop", "nosuch"],
         &["task", "cancel", "nosuch"],
         &["task", "send", "nosuch", "more"],
@@ -296,6 +336,7 @@ async fn a_key_that_is_wrong_or_revoked_opens_nothing() {
         &["task", "list"],
         &["task", "show", "abcd"],
         &["task", "logs", "abcd"],
+        &["task", "history", "abcd"],
         &["task", "stop", "abcd"],
         &["task", "cancel", "abcd"],
         &["task", "send", "abcd", "more"],
@@ -305,6 +346,8 @@ async fn a_key_that_is_wrong_or_revoked_opens_nothing() {
         &["task", "delete", "abcd", "--yes"],
         &["op", "log"],
         &["undo", "--yes"],
+        &["timeline"],
+        &["contract", "history"],
         &["contract", "create", "name"],
         &["contract", "list"],
         &["contract", "show", "abcd"],
@@ -351,6 +394,14 @@ async fn json_is_one_document_in_the_shape_of_the_api() {
     let followed: Value = is_one(&lab, &["task", "logs", "-f", "WORK"]);
     assert_eq!(log, followed);
     assert_eq!(log["totalCount"], log["events"].as_array().unwrap().len());
+    let history: Conversation = is_one(&lab, &["task", "history", "WORK"]);
+    assert_eq!(history, lab.client().conversation(task.id).await.unwrap());
+    let middle = history.messages[4].id.to_string();
+    let around: Conversation =
+        is_one(&lab, &["task", "history", "WORK", "--around", &middle, "--limit", "3"]);
+    assert_eq!(around.messages, history.messages[3..6]);
+    let at: Conversation = is_one(&lab, &["task", "history", "WORK", "--at", &format!("message:{middle}")]);
+    assert_eq!(at.messages, history.messages[..5]);
     let _: Checkpoint = is_one(&lab, &["task", "checkpoint", "WORK"]);
     let checkpoints: CheckpointList = is_one(&lab, &["task", "checkpoints", "WORK"]);
     assert_eq!(checkpoints.total_count, 2);

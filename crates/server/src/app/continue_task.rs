@@ -1,6 +1,6 @@
 //! What a task begins with that goes on from another's worktree (specification, §3.4).
 
-use super::{App, Making, tasks::existing, texts};
+use super::{App, Making, points, tasks::existing, texts};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{DaemonId, DaemonStatus};
 use makima_store::{
@@ -48,8 +48,7 @@ impl App {
         let named = match &wanted.checkpoint_sha {
             Some(sha) => {
                 let prefix = texts::sha("checkpointSha", sha)?;
-                let found = checkpoints::by_sha(&mut tx, by.owner, id, &prefix).await?;
-                Some(found.ok_or_else(|| ApiError::not_found("checkpoint of that task"))?)
+                Some(points::checkpoint_of_commit(&mut tx, &source, &prefix).await?)
             }
             None => None,
         };

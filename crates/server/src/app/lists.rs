@@ -1,7 +1,7 @@
 //! Pages of lists: limits and cursors between the wire's form and the store's.
 
 use crate::{cursor::ListMark, error::ApiError};
-use makima_model::Timestamp;
+use makima_model::{Position, Timestamp};
 use makima_store::{Key, Order, Page, Seek};
 use makima_wire::List;
 
@@ -47,6 +47,19 @@ impl CursorKey for Key {
     }
 }
 
+/// How much of a conversation is older than what was seen.
+impl CursorKey for Position {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.branch.uuid().as_bytes().as_slice(), &self.seq.to_be_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (branch, seq) = bytes.split_first_chunk::<16>()?;
+        let seq = i64::from_be_bytes(seq.try_into().ok()?);
+        Some(Self { branch: uuid::Uuid::from_bytes(*branch).into(), seq })
+    }
+}
+
 /// A row of a list whose total was counted for its first page: no counter is kept for such a list, so its cursors carry it.
 #[derive(Debug, Clone, Copy)]
 struct Counted<K> {
@@ -65,12 +78,19 @@ impl<K: CursorKey> CursorKey for Counted<K> {
     }
 }
 
+/// How many rows the caller wants at most, if that is said.
+pub(crate) fn limit(wanted: Option<u32>) -> Result<Option<u32>, ApiError> {
+    match wanted {
+        Some(limit) if limit == 0 || limit > MOST => {
+            Err(ApiError::bad_request(format!("limit must be 1 to {MOST}, and is {limit}")))
+        }
+        wanted => Ok(wanted),
+    }
+}
+
 /// Which rows the caller wants.
 pub(crate) fn seek<K: CursorKey>(list: &List, mark: ListMark) -> Result<Seek<K>, ApiError> {
-    let limit = list.limit.unwrap_or(USUAL);
-    if limit == 0 || limit > MOST {
-        return Err(ApiError::bad_request(format!("limit must be 1 to {MOST}, and is {limit}")));
-    }
+    let limit = limit(list.limit)?.unwrap_or(USUAL);
     let after = list.cursor.as_deref().map(|cursor| mark.key(cursor)).transpose()?;
     let order = match list.order.unwrap_or_default() {
         makima_wire::Order::Desc => Order::Newest,
@@ -97,6 +117,11 @@ pub(crate) fn listed<T, K: CursorKey>(page: Page<T, K>, mark: ListMark) -> Liste
 /// The same of a list whose total was counted for its first page.
 pub(crate) fn listed_counted<T, K: CursorKey>(page: Page<T, K>, mark: ListMark) -> Listed<T> {
     let total = page.total;
-    let next = page.next.map(|key| mark.cursor(&Counted { key, total }));
+    let next = page.next.map(|key| counted(key, total, mark));
     Listed { rows: page.rows, total, cursor: next }
+}
+
+/// The cursor behind a row of such a list.
+pub(crate) fn counted<K: CursorKey>(key: K, total: i64, mark: ListMark) -> String {
+    mark.cursor(&Counted { key, total })
 }

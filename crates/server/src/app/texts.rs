@@ -1,6 +1,7 @@
 //! Which texts from outside are taken. What breaks a rule is 422, and the sentence says which.
 
 use crate::error::ApiError;
+use makima_model::CommitPrefix;
 
 /// The longest plan, description or message, in characters.
 const LONG: usize = 1_000_000;
@@ -43,12 +44,9 @@ pub(super) fn said(what: &str, text: &str) -> Result<(), ApiError> {
 }
 
 /// A commit's name, whole or its first seven digits and more.
-pub(super) fn sha(what: &str, text: &str) -> Result<String, ApiError> {
-    let good = (7..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
-    if good {
-        return Ok(text.to_ascii_lowercase());
-    }
-    Err(ApiError::bad_request(format!("{what} must have 7 to 64 hexadecimal digits")))
+pub(super) fn sha(what: &str, text: &str) -> Result<CommitPrefix, ApiError> {
+    let refused = || ApiError::bad_request(format!("{what} must have 7 to 64 hexadecimal digits"));
+    CommitPrefix::parse(text).ok_or_else(refused)
 }
 
 /// A file of a worktree: relative, without a way out, and none of git's own.
@@ -181,7 +179,7 @@ mod tests {
 
     #[test]
     fn commits_are_named_by_seven_digits_or_more() {
-        assert_eq!(sha("sha", "ABCDEF0").unwrap(), "abcdef0");
+        assert_eq!(sha("sha", "ABCDEF0").unwrap().as_str(), "abcdef0");
         for bad in ["", "abcdef", "abcdefg", "abc def0", &"a".repeat(65)] {
             assert!(sha("sha", bad).is_err(), "{bad}");
         }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod imports;
 mod lab;
 
 mod access;
@@ -9,16 +10,20 @@ mod chats;
 mod continued;
 mod contracts;
 mod conversations;
+mod diffs;
 mod disks;
 mod feed;
 mod idempotency;
 mod operations;
+mod points;
 mod preconditions;
+mod reading;
 mod refusals;
 mod replicas;
 mod runs;
 mod snapshots;
 mod tasks;
+mod timeline;
 mod together;
 
 /// One test a scenario and engine.

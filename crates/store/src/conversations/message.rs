@@ -139,6 +139,8 @@ impl Entity for StoredMessage {
 statements! {
     SPAN = "SELECT * FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4 \
         ORDER BY seq";
+    SPAN_WITHOUT_RESULTS = "SELECT * FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 \
+        AND seq < $4 AND role <> 'tool' ORDER BY seq";
     SIZES = "SELECT CAST(length(body) AS BIGINT) FROM conversation_messages \
         WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4 ORDER BY seq";
     FIND = "SELECT branch_id, seq FROM conversation_messages WHERE id = $1 AND owner_id = $2 \
@@ -160,7 +162,7 @@ pub async fn read(
     for span in spans(lineage, at)? {
         let seqs = seqs.start.max(span.seqs.start)..seqs.end.min(span.seqs.end);
         if !seqs.is_empty() {
-            messages.extend(read_span(tx, owner, span.branch, seqs).await?);
+            messages.extend(read_span(tx, owner, span.branch, seqs, true).await?);
         }
     }
     Ok(messages)
@@ -171,8 +173,10 @@ pub(super) async fn read_span(
     owner: OwnerId,
     branch: BranchId,
     seqs: Range<i64>,
+    with_results: bool,
 ) -> Result<Vec<StoredMessage>, StoreError> {
-    let rows = on!(tx, |c| sqlx::query_as(SPAN)
+    let statement = if with_results { SPAN } else { SPAN_WITHOUT_RESULTS };
+    let rows = on!(tx, |c| sqlx::query_as(statement)
         .bind(branch.uuid())
         .bind(owner.uuid())
         .bind(seqs.start)

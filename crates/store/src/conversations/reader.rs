@@ -21,6 +21,7 @@ pub struct Reader {
     db: Db,
     owner: OwnerId,
     spans: VecDeque<Span>,
+    with_results: bool,
 }
 
 impl Reader {
@@ -40,19 +41,29 @@ impl Reader {
             })
             .filter(|span| !span.seqs.is_empty())
             .collect();
-        Ok(Self { db: db.clone(), owner, spans })
+        Ok(Self { db: db.clone(), owner, spans, with_results: true })
+    }
+
+    /// The same without tools' results.
+    #[must_use]
+    pub fn without_results(self) -> Self {
+        Self { with_results: false, ..self }
     }
 
     /// The next messages; empty when there are no more.
     pub async fn next(&mut self) -> Result<Vec<StoredMessage>, StoreError> {
+        if self.spans.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut tx = self.db.read().await?;
         while let Some(span) = self.spans.front_mut() {
             let most = span.seqs.start..span.seqs.end.min(span.seqs.start.saturating_add(PIECE_ROWS));
             let sizes = sizes(&mut tx, self.owner, span.branch, most.clone()).await?;
             let end = most.start + fitting(&sizes);
-            let messages = read_span(&mut tx, self.owner, span.branch, most.start..end).await?;
+            let messages =
+                read_span(&mut tx, self.owner, span.branch, most.start..end, self.with_results).await?;
             span.seqs.start = end;
-            if span.seqs.is_empty() || messages.is_empty() {
+            if span.seqs.is_empty() || sizes.is_empty() {
                 self.spans.pop_front();
             }
             if !messages.is_empty() {

@@ -2,8 +2,9 @@
 
 use crate::lab::{Lab, all, walk};
 use makima_model::{
-    BlobRef, Branch, BranchReason, CheckpointKind, CheckpointMade, Circumstances, ContractId, EventKind,
-    Operation, OperationKind, OperationState, Origin, OwnerId, Position, PrincipalId, SnapshotType, TaskId,
+    BlobRef, Branch, BranchReason, CheckpointKind, CheckpointMade, Circumstances, CommitPrefix, ContractId,
+    EventKind, Operation, OperationKind, OperationState, Origin, OwnerId, Position, PrincipalId,
+    SnapshotType, TaskId,
 };
 use makima_store::{
     Checkpoint, Noun, Order, Reader, Snapshot, StoreError, Task, blobs, checkpoints, contracts,
@@ -356,7 +357,8 @@ on_both_engines! {
         checkpoints::put_away(&mut tx, &second, Some(by.id), lab.now()).await.unwrap();
         assert_eq!(checkpoints::by_id(&mut tx, owner, second.made.id).await.unwrap(), None);
         assert_eq!(checkpoints::by_number(&mut tx, owner, task.id, 2).await.unwrap(), None);
-        assert_eq!(checkpoints::by_sha(&mut tx, owner, task.id, "2222222").await.unwrap(), None);
+        let commit = CommitPrefix::parse("2222222").unwrap();
+        assert_eq!(checkpoints::of_commit(&mut tx, owner, task.id, &commit).await.unwrap(), []);
         assert_eq!(checkpoints::latest(&mut tx, owner, task.id).await.unwrap().unwrap().made.id, first.made.id);
         let page = checkpoints::list(&mut tx, owner, task.id, all()).await.unwrap();
         assert_eq!((page.total, page.rows.len()), (1, 1));

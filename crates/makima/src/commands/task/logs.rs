@@ -4,14 +4,14 @@ use crate::{
     arguments::Global,
     connection::ServerChoice,
     failure::{Exit, Failure},
-    follow::{Follower, Heard, Piece, Story, interrupts, outcome},
+    follow::{Follower, Heard, Story, Told, interrupts, outcome},
     pages::all,
-    printer::{Line, Printer, Style, ago},
+    printer::{Line, Printer, Style},
     reference::TaskRef,
 };
 use clap::Args;
 use makima_client::{Client, ClientError};
-use makima_model::{Clock, TaskId, Timestamp};
+use makima_model::{Clock, TaskId};
 use makima_wire::{List, Order, TaskEvent, TaskEventList};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -91,9 +91,7 @@ pub(crate) async fn logs(
     for event in recorded.events {
         // What came while the rest was read comes by the feed.
         if !follows || event.seq <= complete_to {
-            let heard = Heard::recorded(event);
-            let pieces = story.hear(&heard);
-            told.tell(&heard, pieces);
+            told.tell(&mut story, &Heard::recorded(event));
         }
     }
     if let Some(interrupts) = interrupts {
@@ -103,9 +101,8 @@ pub(crate) async fn logs(
         let feed = follower.open_after(complete_to).await?;
         return follower.follow(feed).await;
     }
-    let left = story.end();
-    told.print(left);
-    if !told.anything {
+    told.end(&mut story);
+    if !told.anything() {
         let text = format!("task {} is {}; its agent has said nothing yet", task.id.short(), task.status);
         printer.line(Line::styled(Style::Faint, text));
     }
@@ -113,10 +110,7 @@ pub(crate) async fn logs(
         printer.line(Line::default());
         printer.line(outcome(&task));
     }
-    if story.hidden() > 0 {
-        let (hidden, lines) = (story.hidden(), if story.hidden() == 1 { "line is" } else { "lines are" });
-        printer.line(Line::styled(Style::Faint, format!("({hidden} {lines} hidden: --full shows all)")));
-    }
+    told.hidden(&story);
     Ok(Exit::Done)
 }
 
@@ -132,43 +126,5 @@ impl Recorded {
         let events: BTreeMap<i64, TaskEvent> =
             happened.events.into_iter().chain(output.events).map(|event| (event.seq, event)).collect();
         Ok(Self { events: events.into_values().collect(), complete_to })
-    }
-}
-
-/// What is told of a record: its times are told where they change, and the runs.
-struct Told<'a> {
-    printer: &'a Printer,
-    now: Timestamp,
-    /// The last time that was told, and of which run.
-    marked: Option<(String, i64)>,
-    anything: bool,
-}
-
-impl<'a> Told<'a> {
-    fn new(printer: &'a Printer, now: Timestamp) -> Self {
-        Self { printer, now, marked: None, anything: false }
-    }
-
-    fn tell(&mut self, heard: &Heard, pieces: Vec<Piece>) {
-        if pieces.iter().all(|piece| matches!(piece, Piece::Close)) {
-            return;
-        }
-        if let Some(at) = heard.at() {
-            let before = self.marked.as_ref().map_or(0, |(_, run)| *run);
-            let mark = (ago(at, self.now), heard.run().unwrap_or(before));
-            if self.marked.as_ref() != Some(&mark) {
-                let run = if mark.1 > 0 { format!("run {}, ", mark.1) } else { String::new() };
-                self.printer.line(Line::styled(Style::Faint, format!("── {run}{}", mark.0)));
-                self.marked = Some(mark);
-            }
-        }
-        self.print(pieces);
-    }
-
-    fn print(&mut self, pieces: Vec<Piece>) {
-        for piece in pieces {
-            self.anything |= !matches!(piece, Piece::Close);
-            piece.print(self.printer);
-        }
     }
 }

@@ -1,0 +1,99 @@
+//! The messages of a conversation as they are shown: a piece at a time, each tool's result with what the tool was called with.
+
+use makima_model::{Branch, OwnerId, Position};
+use makima_store::{Db, Reader, StoreError, StoredMessage, conversations};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// How many of the agent's messages before the first one that is shown may hold the calls of results that are.
+const LOOKED_BACK: u32 = 100;
+
+/// The messages of a conversation, oldest first.
+pub(crate) struct Messages {
+    reader: Reader,
+    with_calls: bool,
+    with_results: bool,
+    /// Calls whose results haven't come yet: what the tool was called with isn't stored twice.
+    calls: HashMap<String, Value>,
+    before: Option<Before>,
+}
+
+/// What was said before the first message that is shown.
+struct Before {
+    db: Db,
+    owner: OwnerId,
+    lineage: Vec<Branch>,
+    /// How far back it was looked.
+    at: Position,
+    left: u32,
+}
+
+impl Messages {
+    pub(crate) fn of(reader: Reader) -> Self {
+        Self { reader, with_calls: true, with_results: true, calls: HashMap::new(), before: None }
+    }
+
+    /// The same without what tools put out.
+    pub(super) fn without_results(self) -> Self {
+        Self { reader: self.reader.without_results(), with_results: false, ..self }
+    }
+
+    /// The same without what tools were called with.
+    pub(super) fn without_calls(self) -> Self {
+        Self { with_calls: false, ..self }
+    }
+
+    /// The same, of messages from `start` on: the calls of the first results may lie before that.
+    pub(super) fn looking_back(self, db: &Db, owner: OwnerId, lineage: Vec<Branch>, start: Position) -> Self {
+        let before = Before { db: db.clone(), owner, lineage, at: start, left: LOOKED_BACK };
+        Self { before: Some(before), ..self }
+    }
+
+    /// The next piece; empty when there is no more.
+    pub(crate) async fn next(&mut self) -> Result<Vec<(StoredMessage, Option<Value>)>, StoreError> {
+        let mut piece = Vec::new();
+        for mut stored in self.reader.next().await? {
+            let mut input = None;
+            if !self.with_calls {
+                stored.message.tool_calls.clear();
+            } else if self.with_results {
+                for call in &stored.message.tool_calls {
+                    self.calls.insert(call.id.clone(), call.input.clone());
+                }
+                if let Some(id) = &stored.message.tool_call_id {
+                    input = self.input(id).await?;
+                }
+            }
+            piece.push((stored, input));
+        }
+        Ok(piece)
+    }
+
+    /// What the tool was called with whose result this is.
+    async fn input(&mut self, call: &str) -> Result<Option<Value>, StoreError> {
+        while !self.calls.contains_key(call)
+            && let Some(before) = &mut self.before
+            && let Some(stored) = before.next().await?
+        {
+            for call in stored.message.tool_calls {
+                self.calls.entry(call.id).or_insert(call.input);
+            }
+        }
+        Ok(self.calls.remove(call))
+    }
+}
+
+impl Before {
+    /// The agent's last message that wasn't looked at yet.
+    async fn next(&mut self) -> Result<Option<StoredMessage>, StoreError> {
+        if self.left == 0 || self.at.seq == 0 {
+            return Ok(None);
+        }
+        let mut tx = self.db.read().await?;
+        let found =
+            conversations::agent_before(&mut tx, self.owner, &self.lineage, self.at, self.at.seq).await?;
+        self.left -= 1;
+        self.at.seq = found.as_ref().map_or(0, |found| found.seq);
+        Ok(found)
+    }
+}
