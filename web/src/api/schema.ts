@@ -496,6 +496,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mesh/tasks/{id}/checkpoints/{cid}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What differs between a checkpoint and the one before it, or any moment of the task (`from`).
+         * @description The patch against the checkpoint before it, or the commit that the task began from, is kept with each, so that is told while every daemon
+         *     is offline. Whatever else is asked the task's daemon computes; if that isn't connected: 503 `NO_DAEMON`. A file's hunks are left out (`truncated`) where the whole would be
+         *     larger than 2 MiB or the file than 512 KiB; asked for by its `path` it has up to 8 MiB.
+         */
+        get: operations["checkpoint_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/mesh/tasks/{id}/conversation": {
         parameters: {
             query?: never;
@@ -503,8 +525,32 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The whole conversation of a task, oldest message first. It is streamed: however long it is, it is never held. */
+        /**
+         * The conversation of a task, oldest message first: all of it, the last messages, or those around one.
+         * @description As it is now, or as it was at any point, also where that was rewound away. Without a limit it is streamed: however long it is, it is
+         *     never held. `cursor` goes on with what is older, of the same conversation whatever was said or rewound since.
+         */
         get: operations["get_conversation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/tasks/{id}/conversation/branches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The branches of a task's conversation, newest first: the one that goes on, and those that were left.
+         * @description What one of them has is read with `at`: a point of it, such as `message:<id>` of its last message.
+         */
+        get: operations["list_branches"];
         put?: never;
         post?: never;
         delete?: never;
@@ -714,7 +760,8 @@ export interface paths {
         /**
          * Undoes an operation: makes things as they were before it.
          * @description That is an operation itself, so it can be undone too. Where things went on since, 409 `NEWER_CHANGES` with `details.files`, unless
-         *     `keepNewer`: then it is done, and what came after stays readable. What was erased for good can't be had again.
+         *     `keepNewer`: then it is done, and what came after stays readable. What was erased for good can't be had again. One that is `prepared` and
+         *     waits for a daemon that is away is given up: it is answered itself, `abandoned`, and things are as they were before it.
          */
         post: operations["undo_operation"];
         delete?: never;
@@ -874,11 +921,51 @@ export interface components {
             /** @description How much of it is here then. */
             reached: components["schemas"]["FilePart"];
         };
+        /** @description A branch of a task's conversation. Rewinding begins one, so that the others have what was rewound away. */
+        Branch: {
+            /** @description The branch that it goes on from; absent where it begins with nothing. */
+            baseBranchId?: components["schemas"]["BranchId"];
+            /**
+             * Format: int64
+             * @description How many messages it has of that: the index of the first of its own.
+             */
+            baseSeq: number;
+            /** @description When it was begun. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Whether the conversation goes on from it. */
+            current: boolean;
+            /**
+             * Format: int64
+             * @description How many messages the conversation has at its head.
+             */
+            headSeq: number;
+            /** @description Its id. */
+            id: components["schemas"]["BranchId"];
+            /** @description Why it was begun. */
+            reason: components["schemas"]["BranchReason"];
+        };
         /**
          * Format: uuid
          * @description A branch of a conversation.
          */
         BranchId: string;
+        /** @description A page of a conversation's branches, newest first. */
+        BranchList: {
+            /** @description The rows. */
+            branches: components["schemas"]["Branch"][];
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string;
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+        };
+        /**
+         * @description Why a branch was begun.
+         * @enum {string}
+         */
+        BranchReason: "created" | "late_run" | "restored" | "undone" | "imported";
         /** @description What to change of a contract; what is absent stays. */
         ChangeContract: {
             description?: components["schemas"]["Text"] | null;
@@ -998,6 +1085,18 @@ export interface components {
             /** @description Its task. */
             taskId: components["schemas"]["TaskId"];
         };
+        /** @description What differs between a checkpoint and another moment of its task. */
+        CheckpointDiff: {
+            /** @description The checkpoint. */
+            checkpoint: components["schemas"]["Checkpoint"];
+            /** @description What differs. */
+            diff: components["schemas"]["GitDiff"];
+            /**
+             * @description The checkpoint that it is compared with: the one before it, or the one that `from` comes to; absent: the commit that the task
+             *     began from.
+             */
+            previousCheckpoint?: components["schemas"]["Checkpoint"];
+        };
         /**
          * Format: uuid
          * @description A checkpoint.
@@ -1114,10 +1213,14 @@ export interface components {
          * @enum {string}
          */
         ContractStatus: "active" | "completed" | "archived";
-        /** @description A task's conversation, oldest first. */
+        /** @description A task's conversation, or some of it, oldest first. */
         Conversation: {
+            /** @description Where what is older begins; absent where nothing is. */
+            cursor?: string;
             /** @description The messages. */
             messages: components["schemas"]["ConversationMessage"][];
+            /** @description Of a conversation at a point: the moment. Not with a cursor. */
+            moment?: components["schemas"]["Moment"];
             /** @description Where it stands. */
             status: components["schemas"]["TaskStatus"];
             /** @description The task. */
@@ -1343,6 +1446,75 @@ export interface components {
          */
         DeltaKind: "text" | "thinking";
         /**
+         * @description What became of a file between two commits.
+         * @enum {string}
+         */
+        DiffAction: "added" | "modified" | "deleted" | "renamed";
+        /** @description Lines that changed, with those around them. */
+        DiffHunk: {
+            /** @description What git takes for the heading that it is under, such as a function's first line. */
+            header?: string;
+            /** @description The lines. */
+            lines: components["schemas"]["DiffLine"][];
+            /**
+             * Format: int64
+             * @description How many lines it has there.
+             */
+            newLines: number;
+            /**
+             * Format: int64
+             * @description Where it begins in the newer file.
+             */
+            newStart: number;
+            /**
+             * Format: int64
+             * @description How many lines it has there.
+             */
+            oldLines: number;
+            /**
+             * Format: int64
+             * @description Where it begins in the older file, from 1; 0 where that has no lines here.
+             */
+            oldStart: number;
+        };
+        /** @description One line of a hunk. */
+        DiffLine: {
+            /** @description What became of it. */
+            kind: components["schemas"]["LineKind"];
+            /**
+             * Format: int64
+             * @description Its number in the newer file, from 1.
+             */
+            newLine?: number;
+            /** @description Whether the file ends with it, without a line end. */
+            noNewline?: boolean;
+            /**
+             * Format: int64
+             * @description Its number in the older file, from 1.
+             */
+            oldLine?: number;
+            /** @description The line, without its end; lossy where it is not UTF-8. */
+            text: string;
+        };
+        /** @description How much differs in all. */
+        DiffStats: {
+            /**
+             * Format: int64
+             * @description Lines removed in all of them.
+             */
+            deletions: number;
+            /**
+             * Format: int64
+             * @description Files that differ.
+             */
+            filesChanged: number;
+            /**
+             * Format: int64
+             * @description Lines added in all of them.
+             */
+            insertions: number;
+        };
+        /**
          * @description What an entry of the timeline tells of.
          * @enum {string}
          */
@@ -1403,6 +1575,37 @@ export interface components {
             /** @description The name's bytes in base64, where it is not UTF-8. */
             pathBytes?: string;
         };
+        /** @description One file that differs. */
+        FileDiff: {
+            /** @description What became of it. */
+            action: components["schemas"]["DiffAction"];
+            /**
+             * Format: int64
+             * @description Lines added; 0 for a binary file.
+             */
+            additions: number;
+            /** @description Whether git sees no lines in it. */
+            binary?: boolean;
+            /**
+             * Format: int64
+             * @description Lines removed; 0 for a binary file.
+             */
+            deletions: number;
+            /** @description The hunks; none where the file is binary, only its name or mode changed, or they are left out. */
+            hunks: components["schemas"]["DiffHunk"][];
+            /** @description Its mode now, where that is another or it is new. */
+            newMode?: string;
+            /** @description Its mode before, as git writes it (`100644`), where that is another or it is gone. */
+            oldMode?: string;
+            /** @description Of a rename: the name before. */
+            oldPath?: string;
+            /** @description The file, relative to the worktree; lossy where the name is not UTF-8. */
+            path: string;
+            /** @description The name's bytes in base64, where it is not UTF-8. */
+            pathBytes?: string;
+            /** @description Whether hunks of it are left out, since it or the whole has too many lines. Asked for by its path it has more. */
+            truncated?: boolean;
+        };
         /** @description The beginning of a session file. */
         FilePart: {
             /**
@@ -1424,6 +1627,15 @@ export interface components {
             endedAt: components["schemas"]["Timestamp"];
             /** @description Whether the session ended in the middle of a turn. */
             interrupted: boolean;
+        };
+        /** @description What differs between two commits. */
+        GitDiff: {
+            /** @description The files, in git's order. */
+            files: components["schemas"]["FileDiff"][];
+            /** @description How much it is. */
+            stats: components["schemas"]["DiffStats"];
+            /** @description Whether hunks of some file are left out. */
+            truncated?: boolean;
         };
         /** @description BLAKE3, in hex. */
         Hash: string;
@@ -1684,6 +1896,11 @@ export interface components {
              */
             totalCount: number;
         };
+        /**
+         * @description What became of a line.
+         * @enum {string}
+         */
+        LineKind: "context" | "added" | "removed";
         /** @description Who asks. */
         Me: {
             /** @description Of an agent: its contract. */
@@ -1711,6 +1928,22 @@ export interface components {
          * @enum {string}
          */
         MessageRole: "user" | "assistant" | "system" | "tool";
+        /** @description A moment of a task, which a point named. */
+        Moment: {
+            /** @description The branch of the conversation. */
+            branchId: components["schemas"]["BranchId"];
+            /** @description The nearest checkpoint at or before it, where there is one. */
+            checkpointId?: components["schemas"]["CheckpointId"];
+            /** @description The commit of that, else the one that the task began with; absent until a daemon has prepared the task. */
+            commitSha?: string;
+            /**
+             * Format: int64
+             * @description How many messages the conversation had.
+             */
+            messageCount: number;
+            /** @description When it was. */
+            timestamp: components["schemas"]["Timestamp"];
+        };
         /** @description A name: 1 to 200 characters, not only spaces, no control characters. */
         Name: string;
         /** @description Something in the worktree that a checkpoint doesn't hold. */
@@ -3905,9 +4138,75 @@ export interface operations {
             };
         };
     };
+    checkpoint_diff: {
+        parameters: {
+            query?: {
+                /** @description How many lines around a change go with it: 3 unless told. */
+                context?: number;
+                /** @description What to compare it with: a point; absent: the checkpoint before it. */
+                from?: string;
+                /** @description Whether changes of white space alone are left out. */
+                ignoreWhitespace?: boolean;
+                /** @description This file alone, by its name now or before, as it is shown. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Its id, its number, or its commit */
+                cid: string;
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointDiff"];
+                };
+            };
+        };
+    };
     get_conversation: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description What stands around this message: half of `limit` before it, the rest from it on. Without `at`, of the conversation that holds
+                 *     it, even where that was rewound away. Not together with `cursor`.
+                 */
+                around?: components["schemas"]["MessageId"];
+                /** @description As it was at this point, also one on a part that was rewound away; absent: as it is now. */
+                at?: string;
+                /** @description What is older than an answer that was given before: its `cursor`, with the same query but for `limit`. */
+                cursor?: string;
+                /** @description Whether what tools are called with is part of it: `toolCalls` and `toolInput`; absent: yes. */
+                include_tool_calls?: boolean;
+                /** @description Whether tools' results are part of it, the messages of role `tool`; absent: yes. */
+                include_tool_results?: boolean;
+                /** @description How many messages at most, 1000 at most: the last ones. Absent: all of them. */
+                limit?: number;
+            };
             header?: never;
             path: {
                 id: components["schemas"]["TaskId"];
@@ -3940,6 +4239,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conversation"];
+                };
+            };
+        };
+    };
+    list_branches: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BranchList"];
                 };
             };
         };
