@@ -19,6 +19,8 @@ mod failure;
 mod mirror;
 mod money;
 mod prompts;
+pub mod recorded;
+mod said;
 mod session;
 
 pub use adapter::{Claude, PASSED_ON};

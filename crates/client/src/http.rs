@@ -8,17 +8,19 @@ use crate::{
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt, stream};
 use makima_model::{
-    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, KeyId, OperationId, Phase, SnapshotId,
-    TaskId, Timestamp,
+    AttemptId, Chat, ChatConversationId, Clock, ContractId, DaemonId, ImportId, KeyId, OperationId, Phase,
+    Point, SnapshotId, TaskId, Timestamp,
 };
 use makima_wire::{
-    API, AnswerQuestion, BranchList, ChangeContract, ChatConversation, ChatConversationList, ChatMessage,
-    ChatMessageList, Checkpoint, CheckpointList, Contract, ContractList, Conversation, ConversationMessage,
-    CreateChatConversation, CreateCheckpoint, CreateContract, CreateKey, CreateSnapshot, CreateTask,
-    CreatedKey, DaemonList, Deletion, ErrorBody, Health, IDEMPOTENCY_KEY, Key, KeyList, List, ListContracts,
-    ListOperations, ListTasks, Me, Operation, OperationList, ReadConversation, ReassignTask,
-    RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage, SentMessage, SetPhase, SignInLink,
-    Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList, UndoOperation,
+    API, AnswerQuestion, AppendToImport, BranchList, ChangeContract, ChatConversation, ChatConversationList,
+    ChatMessage, ChatMessageList, Checkpoint, CheckpointDiff, CheckpointList, Contract, ContractList,
+    Conversation, ConversationMessage, CreateChatConversation, CreateCheckpoint, CreateContract,
+    CreateImport, CreateKey, CreateSnapshot, CreateTask, CreatedKey, DaemonList, Deletion, DiffQuery,
+    ErrorBody, FinishImport, Health, IDEMPOTENCY_KEY, Import, ImportList, Key, KeyList, List, ListContracts,
+    ListHistory, ListImports, ListOperations, ListTasks, ListTimeline, Me, Operation, OperationList,
+    ReadConversation, ReassignTask, RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage,
+    SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList,
+    Timeline, UndoOperation,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -219,6 +221,17 @@ impl Client {
         self.list(&format!("/mesh/tasks/{id}/checkpoints"), list, &[]).await
     }
 
+    /// What differs between a checkpoint and the one before it, or another moment. The point is one that names a checkpoint.
+    pub async fn checkpoint_diff(
+        &self,
+        id: TaskId,
+        checkpoint: &Point,
+        how: &DiffQuery,
+    ) -> Result<CheckpointDiff, ClientError> {
+        let path = format!("/mesh/tasks/{id}/checkpoints/{checkpoint}/diff");
+        self.read(self.request(Method::GET, &path).query(how)).await
+    }
+
     /// Makes a checkpoint by hand.
     pub async fn create_checkpoint(
         &self,
@@ -331,6 +344,26 @@ impl Client {
         self.send(Method::POST, &path, None::<&()>).await
     }
 
+    /// A page of imports.
+    pub async fn imports(&self, list: &ListImports) -> Result<ImportList, ClientError> {
+        self.read(self.request(Method::GET, "/imports").query(list)).await
+    }
+
+    /// Begins to import a session.
+    pub async fn create_import(&self, import: &CreateImport) -> Result<Import, ClientError> {
+        self.send(Method::POST, "/imports", Some(import)).await
+    }
+
+    /// Appends more of a session to its import. It is taken once however often it is sent: by how much of the file is there.
+    pub async fn append_to_import(&self, id: ImportId, more: &AppendToImport) -> Result<Import, ClientError> {
+        self.until_answered(self.request(Method::POST, &format!("/imports/{id}/entries")).json(more)).await
+    }
+
+    /// Says that all of a session's file is there.
+    pub async fn finish_import(&self, id: ImportId, end: &FinishImport) -> Result<Import, ClientError> {
+        self.send(Method::POST, &format!("/imports/{id}/finish"), Some(end)).await
+    }
+
     /// All daemons.
     pub async fn daemons(&self) -> Result<DaemonList, ClientError> {
         self.get("/mesh/daemons").await
@@ -353,6 +386,20 @@ impl Client {
         Ok(ServerHealth { version, date })
     }
 
+    /// A page of the timeline.
+    pub async fn timeline(&self, list: &ListTimeline) -> Result<Timeline, ClientError> {
+        self.read(self.request(Method::GET, "/timeline").query(list)).await
+    }
+
+    /// A page of what happened to a contract.
+    pub async fn contract_history(
+        &self,
+        id: ContractId,
+        list: &ListHistory,
+    ) -> Result<Timeline, ClientError> {
+        self.read(self.request(Method::GET, &format!("/contracts/{id}/history")).query(list)).await
+    }
+
     /// The live feed of one task, or of everything, from after the event `after`, or from now on.
     ///
     /// Ends when the server does; go on with the last id that was seen.
@@ -361,10 +408,24 @@ impl Client {
         task: Option<TaskId>,
         after: Option<i64>,
     ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
-        let mut request = self.request(Method::GET, "/events");
-        if let Some(task) = task {
-            request = request.query(&[("task_id", task.to_string())]);
-        }
+        self.feed_of(task.map(|task| ("task_id", task.to_string())), after).await
+    }
+
+    /// The same of a contract and its tasks.
+    pub async fn contract_feed(
+        &self,
+        contract: ContractId,
+        after: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
+        self.feed_of(Some(("contract_id", contract.to_string())), after).await
+    }
+
+    async fn feed_of(
+        &self,
+        what: Option<(&str, String)>,
+        after: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<FeedEvent, ClientError>> + Send + use<>, ClientError> {
+        let mut request = self.request(Method::GET, "/events").query(what.as_slice());
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }
@@ -408,7 +469,11 @@ impl Client {
     /// Sends a request under a key of its own until it is answered.
     async fn once<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let key: AttemptId = self.clock.new_id();
-        let request = request.header(IDEMPOTENCY_KEY, key.to_string());
+        self.until_answered(request.header(IDEMPOTENCY_KEY, key.to_string())).await
+    }
+
+    /// Sends a request until it is answered: one that does no harm when it is carried out twice.
+    async fn until_answered<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let mut again = Again::new(Instant::now());
         loop {
             // Bodies are held whole: there is always a copy.

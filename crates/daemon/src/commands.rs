@@ -16,7 +16,7 @@ use futures::{FutureExt, future::BoxFuture};
 use makima_model::{CommandId, RunId};
 use makima_wire::{
     Code,
-    frame::{Command, CommandOutcome},
+    frame::{Command, CommandOutcome, CommandResult},
 };
 use purge::purge_task;
 use repository::check_repository;
@@ -190,6 +190,19 @@ impl Commands {
             }
             Command::PurgeTask { task } => {
                 purge_task(Arc::clone(&self.workshop), Arc::clone(&self.runs), task).map(Some).boxed()
+            }
+            Command::Diff(wanted) => {
+                let workshop = Arc::clone(&self.workshop);
+                async move {
+                    Some(match workshop.worktrees.diff(&wanted).await {
+                        Ok(diff) => {
+                            let result = CommandResult::Diff(diff);
+                            Outcome { outcome: CommandOutcome::Done(result), after: None }
+                        }
+                        Err(error) => Outcome::refused(Code::Conflict, told(&error)),
+                    })
+                }
+                .boxed()
             }
             Command::CheckFiles { task, files } => {
                 let workshop = Arc::clone(&self.workshop);

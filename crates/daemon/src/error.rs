@@ -31,6 +31,12 @@ pub enum DaemonError {
         /// The run's folder.
         path: PathBuf,
     },
+    /// What should name a commit names none.
+    #[error("{text:?} is no commit's name")]
+    NoCommit {
+        /// The text.
+        text: String,
+    },
     /// A file of another worktree can't be copied.
     #[error(transparent)]
     Copy(#[from] crate::worktrees::CopyError),

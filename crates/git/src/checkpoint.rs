@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use tokio::io::AsyncWrite;
 
 use self::before::{Before, Previous};
+use crate::diff::PatchStyle;
 use crate::names::{BadName, broken_rule};
 use crate::scan::{Head, Scanned};
 use crate::{FileChange, GitError, NotHeld, PatchWritten, Person, ScanError, ScanRules, Sha, Worktree, diff};
@@ -214,7 +215,15 @@ impl Worktree {
         let changes = async {
             match patch {
                 Some((limit, out)) => {
-                    diff::patch(|command| self.run(command), from, to, Some(limit), out).await
+                    diff::patch(
+                        |command| self.run(command),
+                        from,
+                        to,
+                        PatchStyle::default(),
+                        Some(limit),
+                        out,
+                    )
+                    .await
                 }
                 None => {
                     let files = diff::changes(|command| self.run(command), from, to).await?;

@@ -3,6 +3,9 @@
 mod parse;
 mod split;
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
 use tokio::io::AsyncWrite;
 
 use self::split::Split;
@@ -60,23 +63,42 @@ pub struct PatchWritten {
     pub truncated: bool,
 }
 
+/// How a patch is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PatchStyle<'a> {
+    /// How many lines around a change go with it.
+    pub context: u32,
+    /// Whether changes of white space alone are none.
+    pub ignore_whitespace: bool,
+    /// The files that it is about, by their names; none: all. A renamed one is known as such by both of its names.
+    pub paths: &'a [&'a [u8]],
+}
+
+impl Default for PatchStyle<'_> {
+    /// As `git diff` has it.
+    fn default() -> Self {
+        Self { context: 3, ignore_whitespace: false, paths: &[] }
+    }
+}
+
 impl BareClone {
     /// The files that differ between two commits or trees. `None` as the older one is the empty tree.
     pub async fn changes(&self, from: Option<&Sha>, to: &Sha) -> Result<Vec<FileChange>, GitError> {
         changes(|command| self.run(command), from, to).await
     }
 
-    /// Writes the patch between two commits or trees, as `git diff` has it (three lines around, renames found, names
+    /// Writes the patch between two commits or trees, as `git diff` has it (renames found, names
     /// quoted as git quotes them, binary files only named), at most `limit` bytes of it. No program that the repository
     /// names is run for it. Answers the files that differ too, which costs nothing more.
     pub async fn patch(
         &self,
         from: Option<&Sha>,
         to: &Sha,
+        style: PatchStyle<'_>,
         limit: Option<u64>,
         out: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
-        patch(|command| self.run(command), from, to, limit, out).await
+        patch(|command| self.run(command), from, to, style, limit, out).await
     }
 }
 
@@ -98,10 +120,21 @@ pub(crate) async fn changes(
     parse::changes(&said).ok_or_else(|| GitError::unreadable("diff-tree", &said))
 }
 
+/// The files of a commit that follows none.
+pub(crate) async fn changes_of_root(
+    run: impl Fn(&str) -> Invocation,
+    commit: &Sha,
+) -> Result<Vec<FileChange>, GitError> {
+    let diff = run("diff-tree").args(QUIET).args(RECORDS).args(["--root", "--no-commit-id"]);
+    let said = diff.arg("--end-of-options").arg(commit).ok().await?;
+    parse::changes(&said).ok_or_else(|| GitError::unreadable("diff-tree", &said))
+}
+
 pub(crate) async fn patch(
     run: impl Fn(&str) -> Invocation,
     from: Option<&Sha>,
     to: &Sha,
+    style: PatchStyle<'_>,
     limit: Option<u64>,
     out: &mut (dyn AsyncWrite + Unpin + Send),
 ) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
@@ -111,16 +144,18 @@ pub(crate) async fn patch(
     }
     let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(RECORDS).args([
         "-p",
-        "-U3",
         "--full-index",
         "--no-color",
         "--src-prefix=a/",
         "--dst-prefix=b/",
         "--submodule=short",
-        "--end-of-options",
     ]);
+    let diff = diff.arg(format!("-U{}", style.context));
+    let diff = diff.args(style.ignore_whitespace.then_some("--ignore-all-space")).arg("--end-of-options");
     let mut split = Split::new(out, limit);
-    let copied = diff.arg(&from).arg(to).copy_to(&mut split).await;
+    let literal = |path: &&[u8]| OsString::from_vec([b":(literal)", *path].concat());
+    let paths = style.paths.iter().map(literal);
+    let copied = diff.arg(&from).arg(to).arg("--").args(paths).copy_to(&mut split).await;
     // Cut off, git was ended: its own words don't count.
     if !split.is_cut {
         copied?;

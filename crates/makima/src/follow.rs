@@ -394,7 +394,7 @@ impl<'a> Follower<'a> {
 }
 
 /// Whether the server, or its database, may be back in a moment.
-fn is_away(error: &ClientError) -> bool {
+pub(crate) fn is_away(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } => true,
         ClientError::Refused { status, .. } => status.is_server_error(),

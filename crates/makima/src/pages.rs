@@ -4,8 +4,8 @@ use clap::Args;
 use makima_client::{Client, ClientError};
 use makima_model::TaskId;
 use makima_wire::{
-    CheckpointList, Contract, ContractList, List, ListContracts, ListOperations, ListTasks, Operation,
-    OperationList, Snapshot, SnapshotList, Task, TaskEventList, TaskList,
+    CheckpointList, Contract, ContractList, List, ListContracts, ListOperations, ListTasks, ListTimeline,
+    Operation, OperationList, Snapshot, SnapshotList, Task, TaskEventList, TaskList, Timeline,
 };
 
 /// The most rows that the server gives at once.
@@ -86,6 +86,7 @@ pages! {
     SnapshotList { snapshots }
     TaskEventList { events }
     TaskList { tasks }
+    Timeline { entries }
 }
 
 /// What a person is told of the rows that aren't shown.
@@ -157,6 +158,11 @@ pub(crate) fn of_tasks(wanted: ListTasks, List { limit, cursor, order }: List) -
 /// This page of the contracts that are wanted.
 pub(crate) fn of_contracts(wanted: ListContracts, List { limit, cursor, order }: List) -> ListContracts {
     ListContracts { limit, cursor, order, ..wanted }
+}
+
+/// This page of the timeline that is wanted.
+pub(crate) fn of_timeline(wanted: ListTimeline, List { limit, cursor, order }: List) -> ListTimeline {
+    ListTimeline { limit, cursor, order, ..wanted }
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ words! {
         Restored = "restored",
         /// By undoing what had moved the conversation.
         Undone = "undone",
+        /// By going on from an earlier message in the agent's own session, which was imported.
+        Imported = "imported",
     }
 }
 

@@ -1,6 +1,7 @@
 //! A checkpoint: a git commit that holds a worktree as it was, plus the position in the conversation at that moment.
 
 use crate::{CheckpointId, Timestamp, text::words};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -49,6 +50,14 @@ pub struct FileChange {
     /// Whether git sees no lines in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub binary: bool,
+}
+
+/// A file's name as text, and its bytes in base64 where it is none.
+pub fn shown_path(bytes: &[u8]) -> (String, Option<String>) {
+    match std::str::from_utf8(bytes) {
+        Ok(path) => (path.to_owned(), None),
+        Err(_) => (String::from_utf8_lossy(bytes).into_owned(), Some(BASE64_STANDARD.encode(bytes))),
+    }
 }
 
 words! {

@@ -22,6 +22,41 @@ words! {
 }
 
 words! {
+    /// What entries of the timeline are asked for by.
+    HistoryType, "type of event" {
+        /// A task was made.
+        TaskCreated = "task_created",
+        /// A task has completed.
+        TaskCompleted = "task_completed",
+        /// A turn of a task's agent ended.
+        TaskTurn = "task_turn",
+        /// Anything else that became of a task: another status, and what changes of history made of it.
+        TaskStatus = "task_status",
+        /// A checkpoint was made.
+        Checkpoint = "checkpoint",
+        /// A contract's phase, name, description or status changed.
+        PhaseChange = "phase_change",
+        /// Something was said in a chat.
+        Chat = "chat",
+        /// A turn changed files.
+        FileChange = "file_change",
+    }
+}
+
+impl HistoryType {
+    /// The kind of the events that it asks for.
+    pub fn kind(self) -> EventKind {
+        match self {
+            Self::TaskCreated | Self::TaskCompleted | Self::TaskTurn | Self::TaskStatus => EventKind::Task,
+            Self::Checkpoint => EventKind::Checkpoint,
+            Self::PhaseChange => EventKind::Phase,
+            Self::Chat => EventKind::Chat,
+            Self::FileChange => EventKind::File,
+        }
+    }
+}
+
+words! {
     /// What happened in a task's run (specification, §1.1).
     TaskEventKind, "kind of task event" {
         /// Something to know that is no message of the conversation.

@@ -110,6 +110,8 @@ ids! {
     OperationId
     /// A command from the server to a daemon.
     CommandId
+    /// A session that is imported.
+    ImportId
     /// An attempt to carry out a request that is to be carried out once.
     AttemptId
 }

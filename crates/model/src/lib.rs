@@ -9,8 +9,10 @@ mod checkpoint;
 mod clock;
 mod contract;
 mod daemon;
+pub mod diff;
 mod event;
 mod ids;
+mod import;
 mod message;
 mod name;
 mod operation;
@@ -27,16 +29,17 @@ pub mod verify;
 pub use branch::{Branch, BranchReason, Position};
 pub use chat::{Chat, ChatContext};
 pub use checkpoint::{
-    BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason,
+    BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason, shown_path,
 };
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use contract::{Contract, ContractStatus, Phase};
 pub use daemon::{AgentInfo, Daemon, DaemonStatus};
-pub use event::{EventKind, HistoryEvent, Origin, TaskEvent, TaskEventKind};
+pub use event::{EventKind, HistoryEvent, HistoryType, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
     AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError,
-    KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+    ImportId, KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
 };
+pub use import::ImportSource;
 pub use message::{Message, MessageRole, ToolCall};
 pub use name::{branch_name, name_from_plan, slug};
 pub use operation::{Circumstances, Head, NotUndoable, Operation, OperationKind, OperationState, Reversal};

@@ -91,7 +91,7 @@ pub struct AgentFailure {
 }
 
 /// The end of a turn: what it took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TurnEnd {
     /// Which turn of the run, from 1.

@@ -11,6 +11,8 @@ mod contracts;
 mod conversation;
 mod create_task;
 mod daemons;
+mod diffs;
+mod imports;
 mod lists;
 mod live;
 mod operations;
@@ -25,10 +27,12 @@ mod snapshots;
 mod stop_task;
 mod tasks;
 mod texts;
+mod timeline;
 
 pub(crate) use contracts::ContractView;
 pub(crate) use conversation::{ConversationView, Messages};
 pub(crate) use daemons::Hearing;
+pub(crate) use imports::ImportView;
 pub(crate) use lists::{CursorKey, Listed};
 pub(crate) use live::{LiveDelta, Piece, Pieces};
 pub(crate) use operations::Making;
@@ -36,6 +40,7 @@ pub use owners::NewUser;
 pub(crate) use owners::SESSION_LIVES;
 pub(crate) use snapshots::SnapshotView;
 pub(crate) use tasks::{TaskChange, TaskView, phase_of};
+pub(crate) use timeline::TimelineView;
 
 use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
 use makima_failpoints::Failpoints;
@@ -47,7 +52,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
-use tokio::{sync::broadcast, time::Instant};
+use tokio::{
+    sync::{Semaphore, broadcast},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Times that a server works by.
@@ -109,6 +117,8 @@ struct Inner {
     /// When the database last was in the way of what daemons report.
     hindered: Mutex<Option<Instant>>,
     failpoints: Failpoints,
+    /// How many patches may be read at once: each is held whole, and may have 64 MiB.
+    patches: Semaphore,
     stopping: CancellationToken,
 }
 
@@ -145,6 +155,7 @@ impl App {
             live: broadcast::Sender::new(1024),
             hindered: Mutex::new(None),
             failpoints,
+            patches: Semaphore::new(4),
             stopping: CancellationToken::new(),
         }))
     }
@@ -159,6 +170,10 @@ impl App {
 
     pub(crate) fn blobs(&self) -> &Blobs {
         &self.0.blobs
+    }
+
+    pub(crate) fn patches(&self) -> &Semaphore {
+        &self.0.patches
     }
 
     pub(crate) fn settings(&self) -> Settings {

@@ -66,6 +66,23 @@ impl Blobs {
         Ok(BlobRef { hash: actual, bytes: bytes.len() as u64 })
     }
 
+    /// A blob's bytes; `None` where it isn't there, or isn't what it was.
+    pub(crate) async fn get(&self, hash: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        let path = self.path(hash)?;
+        match fs::read(&path).await {
+            Ok(bytes) if blake3::hash(&bytes).to_hex().as_str() == hash => Ok(Some(bytes)),
+            Ok(_) => {
+                tracing::error!(
+                    hash,
+                    "a blob's file isn't what it was: `makima doctor --verify` looks at all of them"
+                );
+                Ok(None)
+            }
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(BlobError::Folder { path, source }),
+        }
+    }
+
     /// Puts a blob's file where nobody looks for it, until it is known whether anybody still has it.
     pub(crate) async fn put_aside(&self, hash: &str) -> Result<Aside, BlobError> {
         let path = self.path(hash)?;

@@ -140,7 +140,7 @@ impl Feed {
 
 fn told(item: FeedItem) -> (&'static str, FeedData) {
     match item {
-        FeedItem::History(event) => ("history", FeedData::History(shown::history(event))),
+        FeedItem::History(entry) => ("history", FeedData::History(Box::new(shown::history(entry)))),
         FeedItem::TaskEvent(event) => ("task", FeedData::Task(shown::task_event(event))),
         FeedItem::Message(stored) => {
             let task_id = stored.task;

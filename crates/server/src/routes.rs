@@ -7,6 +7,7 @@ mod daemons;
 mod description;
 mod events;
 mod health;
+mod imports;
 mod keys;
 mod me;
 mod operations;
@@ -14,6 +15,7 @@ mod session;
 pub(crate) mod shown;
 mod streamed;
 mod tasks;
+mod timeline;
 
 use crate::{
     App, Assets,
@@ -119,13 +121,19 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(tasks::output::list_output))
         .routes(routes!(tasks::events::list_events))
         .routes(routes!(tasks::checkpoints::list_checkpoints, tasks::checkpoints::create_checkpoint))
+        .routes(routes!(tasks::checkpoints::checkpoint_diff))
         .routes(routes!(tasks::snapshots::list_snapshots, tasks::snapshots::create_snapshot))
         .routes(routes!(tasks::snapshots::get_snapshot))
         .routes(routes!(tasks::snapshots::restore_snapshot))
         .routes(routes!(operations::list::list_operations))
         .routes(routes!(operations::get::get_operation))
         .routes(routes!(operations::undo::undo_operation))
+        .routes(routes!(imports::list::list_imports, imports::create::create_import))
+        .routes(routes!(imports::append::append_to_import))
+        .routes(routes!(imports::finish::finish_import))
         .routes(routes!(daemons::list::list_daemons))
+        .routes(routes!(timeline::list_contract_history))
+        .routes(routes!(timeline::list_timeline))
         .routes(routes!(events::feed))
         .routes(routes!(me::me))
         .routes(routes!(session::link::create_sign_in_link))

@@ -122,6 +122,7 @@ statements! {
     OF_OPERATION = "SELECT * FROM daemon_commands WHERE operation_id = $1 AND owner_id = $2 ORDER BY created_at, id";
     WITHDRAW = "UPDATE daemon_commands SET state = 'failed', error = $3, updated_at = $4 WHERE owner_id = $2 \
         AND state IN ('queued', 'sent') AND run_id IN (SELECT id FROM runs WHERE task_id = $1)";
+    FORGET = "DELETE FROM daemon_commands WHERE id = $1 AND owner_id = $2";
     UNFINISHED_OF_RUN = "SELECT * FROM daemon_commands WHERE run_id = $1 AND owner_id = $2 \
         AND state IN ('queued', 'sent', 'acknowledged') ORDER BY created_at, id";
 }
@@ -279,6 +280,13 @@ pub async fn of_operation(
         .fetch_all(c)
         .await);
     Ok(all(rows.act("list an operation's commands")?))
+}
+
+/// Forgets a command: nobody waits for what comes of it.
+pub async fn forget(tx: &mut Tx, owner: OwnerId, id: CommandId) -> Result<(), StoreError> {
+    on!(tx, |c| sqlx::query(FORGET).bind(id.uuid()).bind(owner.uuid()).execute(c).await.map(affected))
+        .act("forget a command")?;
+    Ok(())
 }
 
 /// Takes back the commands of a task's runs that its daemon has not acknowledged: `why` is what comes of them.

@@ -78,6 +78,7 @@ statements! {
         WHERE branch_id IN (SELECT id FROM conversation_branches WHERE task_id = $1) AND owner_id = $2";
     MESSAGES = "DELETE FROM conversation_messages \
         WHERE branch_id IN (SELECT id FROM conversation_branches WHERE task_id = $1) AND owner_id = $2";
+    IMPORTS = "DELETE FROM imports WHERE task_id = $1 AND owner_id = $2";
     BRANCHES = "DELETE FROM conversation_branches WHERE task_id = $1 AND owner_id = $2";
     CHILDREN = "UPDATE tasks SET parent_task_id = NULL WHERE parent_task_id = $1 AND owner_id = $2";
     CONTINUED = "UPDATE tasks SET continue_from_task_id = NULL WHERE continue_from_task_id = $1 AND owner_id = $2";
@@ -94,7 +95,7 @@ statements! {
 }
 
 /// What is erased of a task besides what others need, in an order that no reference stands against.
-const OF_TASK: [&str; 16] = [
+const OF_TASK: [&str; 17] = [
     KEYS,
     QUESTIONS,
     INBOX,
@@ -104,6 +105,7 @@ const OF_TASK: [&str; 16] = [
     CHECKPOINTS,
     SNAPSHOTS,
     RUNS,
+    IMPORTS,
     RECORDS,
     MESSAGES,
     BRANCHES,

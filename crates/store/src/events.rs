@@ -5,9 +5,15 @@
 //! they may be appended at any point of it: see [`Tx`].
 
 mod feed;
+mod timeline;
+mod turn;
 
 pub(crate) use feed::statements as feed_statements;
 pub use feed::{FeedItem, FeedScope, after, newest, output};
+pub(crate) use timeline::statements as timeline_statements;
+pub use timeline::{COUNTED, HistoryEntry, TimelineFilter, TimelineScope, timeline};
+pub use turn::complete_turn;
+pub(crate) use turn::statements as turn_statements;
 
 use crate::{
     Noun, Page, Seek, StoreError, Tx,

@@ -25,6 +25,7 @@ pub mod daemons;
 pub mod erase;
 pub mod events;
 pub mod idempotency;
+pub mod imports;
 pub mod inbox;
 pub mod keys;
 pub mod native;
@@ -45,7 +46,10 @@ pub use conversations::{Reader, StoredMessage};
 pub use counters::Noun;
 pub use db::{Db, Engine, Schema, Tx, Wake};
 pub use error::{Hindrance, StoreError};
-pub use events::{FeedItem, FeedScope, NewHistory, NewTaskEvent};
+pub use events::{
+    FeedItem, FeedScope, HistoryEntry, NewHistory, NewTaskEvent, TimelineFilter, TimelineScope,
+};
+pub use imports::{FilePart, Import};
 pub use inbox::InboxMessage;
 pub use keys::{ApiKey, Caller, KeyKind, NewKey};
 pub use page::{Key, Order, Page, Seek};

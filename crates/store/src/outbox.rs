@@ -106,6 +106,15 @@ impl Outbox {
         self.number(event.owner, Numbered::History(event));
     }
 
+    /// The entries of the timeline that wait here, the newest first.
+    pub(crate) fn waiting_history(&mut self, owner: OwnerId) -> impl Iterator<Item = &mut NewHistory> {
+        let numbered = self.numbered.get_mut(&owner).into_iter().flatten().rev();
+        numbered.filter_map(|numbered| match numbered {
+            Numbered::History(event) => Some(event),
+            _ => None,
+        })
+    }
+
     pub(crate) fn task_event(&mut self, event: NewTaskEvent) {
         self.count(event.owner, event.task.uuid(), Noun::TaskEvent, event.kind.as_str(), "", 1);
         self.number(event.owner, Numbered::TaskEvent(event));

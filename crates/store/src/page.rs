@@ -16,7 +16,7 @@ pub enum Order {
 }
 
 /// The place of a row in a list by time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// When it was made.
     pub at: Timestamp,
@@ -49,11 +49,26 @@ pub struct Page<T, K = Key> {
 impl Seek<Key> {
     /// The key to compare with. Where none is given: one that lies beyond any row's.
     pub(crate) fn key(&self) -> (At, Uuid) {
-        let epoch = Timestamp::from(chrono::DateTime::<chrono::Utc>::UNIX_EPOCH);
-        match (self.after, self.order) {
-            (Some(key), _) => (At(key.at), key.id),
-            (None, Order::Newest) => (At(epoch.plus(END_OF_9999)), Uuid::max()),
-            (None, Order::Oldest) => (At(epoch.minus(BEGINNING_OF_0000)), Uuid::nil()),
+        let key = self.after.unwrap_or(Key::beyond(self.order));
+        (At(key.at), key.id)
+    }
+
+    /// The same among rows between two moments, both of which belong to it; and the moment at which the rows end.
+    pub(crate) fn key_between(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> (Key, Timestamp) {
+        let earliest = Key { at: from.unwrap_or_else(earliest), id: Uuid::nil() };
+        let latest = Key { at: to.unwrap_or_else(latest), id: Uuid::max() };
+        match self.order {
+            Order::Newest => (self.after.map_or(latest, |after| after.min(latest)), earliest.at),
+            Order::Oldest => (self.after.map_or(earliest, |after| after.max(earliest)), latest.at),
+        }
+    }
+}
+
+impl Key {
+    fn beyond(order: Order) -> Self {
+        match order {
+            Order::Newest => Self { at: latest(), id: Uuid::max() },
+            Order::Oldest => Self { at: earliest(), id: Uuid::nil() },
         }
     }
 }
@@ -61,6 +76,14 @@ impl Seek<Key> {
 /// Times have four digits for the year: this and the next are the last and the first second, seen from 1970.
 const END_OF_9999: Duration = Duration::from_secs(253_402_300_799);
 const BEGINNING_OF_0000: Duration = Duration::from_secs(62_167_219_200);
+
+fn latest() -> Timestamp {
+    Timestamp::from(chrono::DateTime::<chrono::Utc>::UNIX_EPOCH).plus(END_OF_9999)
+}
+
+fn earliest() -> Timestamp {
+    Timestamp::from(chrono::DateTime::<chrono::Utc>::UNIX_EPOCH).minus(BEGINNING_OF_0000)
+}
 
 impl Seek<i64> {
     /// The number to compare with. Where none is given: one that lies beyond any row's.

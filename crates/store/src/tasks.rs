@@ -23,6 +23,7 @@ use makima_model::{
     Branch, BranchId, BranchReason, ContractId, DaemonId, OwnerId, PermissionMode, TaskId, TaskStatus,
     Timestamp,
 };
+use sqlx::types::Uuid;
 
 /// What is read of a task: its own columns, and the length of its conversation.
 macro_rules! tasks {
@@ -97,6 +98,9 @@ statements! {
         updated_at = $7 WHERE id = $1 AND owner_id = $2";
     ADD_USAGE = "UPDATE tasks SET total_tokens = total_tokens + $3, total_cost = total_cost + $4, updated_at = $5 \
         WHERE id = $1 AND owner_id = $2";
+    TREE = "WITH RECURSIVE tree (id) AS (SELECT id FROM tasks WHERE id = $1 AND owner_id = $2 \
+        UNION SELECT tasks.id FROM tasks JOIN tree ON tasks.parent_task_id = tree.id WHERE tasks.owner_id = $2) \
+        SELECT tasks.id FROM tasks JOIN tree ON tree.id = tasks.id WHERE tasks.deleted_at IS NULL ORDER BY tasks.id";
     COUNT_FILTERED = concat!("SELECT COUNT(*) FROM tasks WHERE owner_id = $1 AND deleted_at IS NULL", filters!("$2", "$3", "$4", "$5", "$6", "$7", "$8"));
     @lists {
         FILTERED = concat!(tasks!("owner_id = $4 AND deleted_at IS NULL"), filters!("$5", "$6", "$7", "$8", "$9", "$10", "$11"));
@@ -174,6 +178,13 @@ pub async fn get(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Option<Task>
 pub async fn kept(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Option<Task>, StoreError> {
     let row = on!(tx, |c| sqlx::query_as(KEPT).bind(id.uuid()).bind(owner.uuid()).fetch_optional(c).await);
     Ok(one(row.act("read a task")?))
+}
+
+/// The task and all tasks below it, however deep, but for those in the trash; what is below one of these is there.
+pub async fn tree(tx: &mut Tx, owner: OwnerId, root: TaskId) -> Result<Vec<TaskId>, StoreError> {
+    let rows = on!(tx, |c| sqlx::query_scalar(TREE).bind(root.uuid()).bind(owner.uuid()).fetch_all(c).await);
+    let ids: Vec<Uuid> = rows.act("list the tasks below a task")?;
+    Ok(ids.into_iter().map(TaskId::from).collect())
 }
 
 /// The conversation of a task goes on from another branch.

@@ -22,6 +22,8 @@ mod disks;
 mod events;
 #[path = "suite/idempotency.rs"]
 mod idempotency;
+#[path = "suite/imports.rs"]
+mod imports;
 #[path = "suite/operations.rs"]
 mod operations;
 #[path = "suite/places.rs"]
@@ -32,5 +34,7 @@ mod runs;
 mod schema;
 #[path = "suite/tasks.rs"]
 mod tasks;
+#[path = "suite/timeline.rs"]
+mod timeline;
 #[path = "suite/tree.rs"]
 mod tree;

@@ -1,7 +1,9 @@
 //! Checkpoints.
 
-use crate::shape::CheckpointMessage;
-use makima_model::{CheckpointId, CheckpointKind, FileChange, NotHeld, SnapshotId, TaskId, Timestamp};
+use crate::shape::{CheckpointMessage, PointText};
+use makima_model::{
+    CheckpointId, CheckpointKind, FileChange, NotHeld, Point, SnapshotId, TaskId, Timestamp, diff::GitDiff,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -66,4 +68,39 @@ pub struct CreateCheckpoint {
     #[schema(value_type = Option<CheckpointMessage>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// How a difference is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DiffQuery {
+    /// What to compare it with: a point; absent: the checkpoint before it.
+    #[param(value_type = Option<PointText>, inline)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Point>,
+    /// This file alone, by its name now or before, as it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// How many lines around a change go with it: 3 unless told.
+    #[param(minimum = 0, maximum = 100000)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<u32>,
+    /// Whether changes of white space alone are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_whitespace: Option<bool>,
+}
+
+/// What differs between a checkpoint and another moment of its task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointDiff {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// What differs.
+    pub diff: GitDiff,
+    /// The checkpoint that it is compared with: the one before it, or the one that `from` comes to; absent: the commit that the task
+    /// began from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_checkpoint: Option<Checkpoint>,
 }

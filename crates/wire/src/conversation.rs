@@ -127,7 +127,7 @@ pub struct ConversationMessage {
     pub timestamp: Timestamp,
     /// Its index in the conversation, from 0.
     pub index: i64,
-    /// The run that it was said in, from 1.
+    /// The run that it was said in, from 1; 0 in a session that was imported.
     pub run_number: i64,
     /// What the model thought before it spoke.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
-//! Events of a task, entries of the history, and the live feed.
+//! Events of a task, and the live feed.
 
-use crate::ConversationMessage;
-use makima_model::{ContractId, EventId, MessageId, Phase, TaskEventKind, TaskId, TaskStatus, Timestamp};
+use crate::{ConversationMessage, HistoryEntry};
+use makima_model::{EventId, MessageId, TaskEventKind, TaskId, TaskStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -45,31 +45,6 @@ pub struct TaskEventList {
     pub cursor: Option<String>,
 }
 
-/// One entry of the history (specification, §2.1), as the live feed tells it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HistoryEntry {
-    /// Its id.
-    pub id: EventId,
-    /// When.
-    pub timestamp: Timestamp,
-    /// `task_event`, `chat_message`, `phase_change`, `checkpoint` or `file_change`.
-    pub entry_type: String,
-    /// What exactly happened, such as `task_created`.
-    pub event_type: String,
-    /// The contract's phase at that moment; absent where there is no contract.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phase: Option<Phase>,
-    /// The contract.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contract_id: Option<ContractId>,
-    /// The task.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task_id: Option<TaskId>,
-    /// The rest.
-    pub event_data: Value,
-}
-
 /// What kind of text streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -99,7 +74,7 @@ pub struct Delta {
 #[serde(untagged)]
 pub enum FeedData {
     /// `event: history`.
-    History(HistoryEntry),
+    History(Box<HistoryEntry>),
     /// `event: task`.
     Task(TaskEvent),
     /// `event: message`.

@@ -7,7 +7,7 @@ mod command;
 
 pub use command::{
     Checkpointed, Command, CommandOutcome, CommandResult, CopiedFiles, Input, LastCheckpoint, Refusal,
-    RepositorySeen, ResumeFrom, Secret, StartRun,
+    RepositorySeen, ResumeFrom, Secret, StartRun, WantedDiff,
 };
 
 use crate::DeltaKind;

@@ -13,6 +13,8 @@ mod daemon;
 mod error;
 mod event;
 pub mod frame;
+mod history;
+mod import;
 mod operation;
 mod shape;
 mod snapshot;
@@ -24,12 +26,17 @@ pub use chat::{
     ChatConversation, ChatConversationList, ChatMessage, ChatMessageList, CreateChatConversation,
     RenameChatConversation, SayInChat,
 };
-pub use checkpoint::{Checkpoint, CheckpointList, CreateCheckpoint};
+pub use checkpoint::{Checkpoint, CheckpointDiff, CheckpointList, CreateCheckpoint, DiffQuery};
 pub use contract::{ChangeContract, Contract, ContractList, CreateContract, ListContracts, SetPhase};
 pub use conversation::{Branch, BranchList, Conversation, ConversationMessage, Moment, ReadConversation};
 pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
-pub use event::{Delta, DeltaKind, FeedData, HistoryEntry, TaskEvent, TaskEventList};
+pub use event::{Delta, DeltaKind, FeedData, TaskEvent, TaskEventList};
+pub use history::{EntryType, HistoryEntry, ListHistory, ListTimeline, Timeline};
+pub use import::{
+    AppendToImport, CreateImport, FilePart, FinishImport, Import, ImportEntry, ImportList, ImportedCommit,
+    ImportedLine, ImportedMessage, ListImports,
+};
 pub use operation::{Deletion, ListOperations, Operation, OperationList, RestoreSnapshot, UndoOperation};
 pub use snapshot::{CreateSnapshot, Snapshot, SnapshotList, SnapshotState};
 pub use task::{

@@ -46,6 +46,10 @@ shapes! {
     CommitSha { 7 to 64, "^[0-9a-fA-F]+$" }
     /// A moment of the task: `head`, `~N` (N messages before the head), `checkpoint:N`, a checkpoint's id or commit (7 digits or more), `message:<id>` (just after it), `snapshot:<id>`, or `time:<RFC 3339>`, which may go bare.
     PointText { 2 to 75, r"^(head|~[0-9]{1,18}|(checkpoint:)?([0-9a-fA-F]{7,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})|checkpoint:[0-9]{1,18}|(message|snapshot):[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(time:)?[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z)$" }
+    /// An agent's own id of a session: 1 to 200 characters, none of them a space.
+    SessionId { 1 to 200, "^[!-~]+$" }
+    /// BLAKE3, in hex.
+    Hash { 64 to 64, "^[0-9a-f]{64}$" }
     /// What to look for: 1 to 1000 characters, not only spaces, no NUL.
     Sought { 1 to 1000, r"^[^\u0000]*[^\s\u0000][^\u0000]*$" }
     /// A contract's id, or `none`.

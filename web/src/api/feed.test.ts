@@ -42,7 +42,7 @@ test('what happens in a task is read anew', () => {
 })
 
 test('the history names the task and the contract that changed', () => {
-  const data = { id: 'e', timestamp: AT, entryType: 'task_event', eventType: 'task_created', eventData: {} }
+  const data = { id: 'e', timestamp: AT, entryType: 'task_event' as const, eventType: 'task_created' }
   expect(changes({ type: 'history', data: { ...data, taskId: 't', contractId: 'c' } })).toEqual({
     ...NONE,
     tasks: ['t'],

@@ -70,7 +70,7 @@ export function gather(changes: Changes, event: FeedEvent): void {
 
 /** What a change of history changes beyond the task or contract that it names. */
 function whatChanged(changes: Changes, { eventType, taskId, eventData }: Schemas['HistoryEntry']): void {
-  const named = eventData as { taskId?: string; contractId?: string }
+  const named = (eventData ?? {}) as { taskId?: string; contractId?: string }
   switch (eventType) {
     case 'conversation_moved':
       if (taskId) changes.moved.add(taskId)

@@ -126,6 +126,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/contracts/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a contract and its tasks, newest first: the contract's part of the timeline. */
+        get: operations["list_contract_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contracts/{id}/phase": {
         parameters: {
             query?: never;
@@ -162,6 +179,70 @@ export interface paths {
         get: operations["feed"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sessions that were imported, newest first. */
+        get: operations["list_imports"];
+        put?: never;
+        /**
+         * Begins to import a session: makes the task that it becomes, which has never run.
+         * @description What the session's file tells is appended piece by piece, then the import is finished. A session that a run of the owner's
+         *     made is 409, and `details.taskId` is its task; so is a copy that is there already.
+         */
+        post: operations["create_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{id}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes more of a session, whole or not at all.
+         * @description Each byte of the file is taken once: where `from` is not how much of it is here, it is 409, and `details.bytes` says where to go
+         *     on; the very same request again answers as the first. What is said here after the session was imported stays: the file then
+         *     goes on beside it, on a branch of its own. A body may have 192 MiB.
+         */
+        post: operations["append_to_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says that all of a session's file is here, as far as it goes now: its task is `completed` or `interrupted`, as the session ended.
+         * @description The file may grow: more is appended then, and it is finished again.
+         */
+        post: operations["finish_import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -422,32 +503,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The conversation of a task, oldest message first: all of it, the last messages, or those around one.
-         * @description As it is now, or as it was at any point, also where that was rewound away. Without a limit it is streamed: however long it is, it is
-         *     never held. `cursor` goes on with what is older, of the same conversation whatever was said or rewound since.
-         */
+        /** The whole conversation of a task, oldest message first. It is streamed: however long it is, it is never held. */
         get: operations["get_conversation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/mesh/tasks/{id}/conversation/branches": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The branches of a task's conversation, newest first: the one that goes on, and those that were left.
-         * @description What one of them has is read with `at`: a point of it, such as `message:<id>` of its last message.
-         */
-        get: operations["list_branches"];
         put?: never;
         post?: never;
         delete?: never;
@@ -702,6 +759,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that happened, or what happened to a contract, to a task, or to a task and all below it; newest first.
+         * @description Entries stand by the time at which they happened. A walk by `cursor` gives each entry that was there when it began once, and none twice,
+         *     while others come. What comes next is told by `/events`, from `feedSeq` on.
+         */
+        get: operations["list_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -757,6 +835,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Why an agent could not go on, in its own words. */
+        AgentFailure: {
+            /** @description What kind of failure it is. */
+            kind: components["schemas"]["FailureKind"];
+            /** @description The agent's words. */
+            message: string;
+            /** @description Of a limit: when it resets, where that is known. */
+            resetsAt?: components["schemas"]["Timestamp"];
+        };
         /** @description An agent that a daemon can run. */
         AgentInfo: {
             /** @description Whether tasks that name no agent get this one. */
@@ -774,51 +861,25 @@ export interface components {
             /** @description The question: `pendingQuestion.id` of the task. */
             questionId: components["schemas"]["QuestionId"];
         };
-        /** @description A branch of a task's conversation. Rewinding begins one, so that the others have what was rewound away. */
-        Branch: {
-            /** @description The branch that it goes on from; absent where it begins with nothing. */
-            baseBranchId?: components["schemas"]["BranchId"];
+        /** @description More of a session's file, as what it tells. Taken whole or not at all, and once. */
+        AppendToImport: {
+            /** @description What is told between, in order. */
+            entries: components["schemas"]["ImportEntry"][];
             /**
              * Format: int64
-             * @description How many messages it has of that: the index of the first of its own.
+             * @description How many bytes of the file were here before; 409 if it is another number.
              */
-            baseSeq: number;
-            /** @description When it was begun. */
-            createdAt: components["schemas"]["Timestamp"];
-            /** @description Whether the conversation goes on from it. */
-            current: boolean;
-            /**
-             * Format: int64
-             * @description How many messages the conversation has at its head.
-             */
-            headSeq: number;
-            /** @description Its id. */
-            id: components["schemas"]["BranchId"];
-            /** @description Why it was begun. */
-            reason: components["schemas"]["BranchReason"];
+            from: number;
+            /** @description Whether the file ends there, as it is now: what was told is whole, and what comes behind it is told anew. */
+            isEnd?: boolean;
+            /** @description How much of it is here then. */
+            reached: components["schemas"]["FilePart"];
         };
         /**
          * Format: uuid
          * @description A branch of a conversation.
          */
         BranchId: string;
-        /** @description A page of a conversation's branches, newest first. */
-        BranchList: {
-            /** @description The rows. */
-            branches: components["schemas"]["Branch"][];
-            /** @description Where the next page begins; absent on the last. */
-            cursor?: string;
-            /**
-             * Format: int64
-             * @description How many there are in all.
-             */
-            totalCount: number;
-        };
-        /**
-         * @description Why a branch was begun.
-         * @enum {string}
-         */
-        BranchReason: "created" | "late_run" | "restored" | "undone";
         /** @description What to change of a contract; what is absent stays. */
         ChangeContract: {
             description?: components["schemas"]["Text"] | null;
@@ -1054,14 +1115,10 @@ export interface components {
          * @enum {string}
          */
         ContractStatus: "active" | "completed" | "archived";
-        /** @description A task's conversation, or some of it, oldest first. */
+        /** @description A task's conversation, oldest first. */
         Conversation: {
-            /** @description Where what is older begins; absent where nothing is. */
-            cursor?: string;
             /** @description The messages. */
             messages: components["schemas"]["ConversationMessage"][];
-            /** @description Of a conversation at a point: the moment. Not with a cursor. */
-            moment?: components["schemas"]["Moment"];
             /** @description Where it stands. */
             status: components["schemas"]["TaskStatus"];
             /** @description The task. */
@@ -1105,7 +1162,7 @@ export interface components {
             role: components["schemas"]["MessageRole"];
             /**
              * Format: int64
-             * @description The run that it was said in, from 1.
+             * @description The run that it was said in, from 1; 0 in a session that was imported.
              */
             runNumber: number;
             /** @description What the model thought before it spoke. */
@@ -1163,6 +1220,27 @@ export interface components {
         CreatedKey: components["schemas"]["Key"] & {
             /** @description The secret: told this once, and kept nowhere. */
             apiKey: string;
+        };
+        /** @description A session to import. */
+        CreateImport: {
+            baseBranch?: components["schemas"]["Name"] | null;
+            baseCommit?: components["schemas"]["CommitSha"] | null;
+            /**
+             * Format: int64
+             * @description Which copy of it, from 0; 409 if it is there.
+             */
+            copy?: number;
+            name?: components["schemas"]["Name"] | null;
+            /** @description What was first said to the agent. */
+            plan: components["schemas"]["Said"];
+            /** @description The repository that it worked on, or the folder where that is none. */
+            repository: components["schemas"]["Repository"];
+            /** @description The agent's own id of it. */
+            sessionId: components["schemas"]["SessionId"];
+            /** @description Whose session it is. */
+            source: components["schemas"]["ImportSource"];
+            /** @description When it began. */
+            startedAt: components["schemas"]["Timestamp"];
         };
         /** @description A key to make. */
         CreateKey: {
@@ -1265,6 +1343,11 @@ export interface components {
          * @enum {string}
          */
         DeltaKind: "text" | "thinking";
+        /**
+         * @description What an entry of the timeline tells of.
+         * @enum {string}
+         */
+        EntryType: "task_event" | "chat_message" | "phase_change" | "checkpoint" | "file_change";
         /** @description Every error's body. */
         ErrorBody: {
             /** @description What went wrong. */
@@ -1281,6 +1364,11 @@ export interface components {
          * @description An event.
          */
         EventId: string;
+        /**
+         * @description Why an agent could not go on.
+         * @enum {string}
+         */
+        FailureKind: "rate_limit" | "usage_limit" | "server_error" | "authentication" | "billing" | "model_not_found" | "invalid_request" | "prompt_too_long" | "max_turns" | "crashed" | "other";
         /** @description The `data:` of one event of the live feed; the tag is the `event:` line, so it is not repeated. */
         FeedData: components["schemas"]["HistoryEntry"] | components["schemas"]["TaskEvent"] | {
             /** @description The message. */
@@ -1316,6 +1404,30 @@ export interface components {
             /** @description The name's bytes in base64, where it is not UTF-8. */
             pathBytes?: string;
         };
+        /** @description The beginning of a session file. */
+        FilePart: {
+            /**
+             * Format: int64
+             * @description How many bytes it has.
+             */
+            bytes: number;
+            /** @description BLAKE3 of them, in hex: by it one who goes on knows whether the file is the same. */
+            digest: components["schemas"]["Hash"];
+        };
+        /** @description The end of a session's file, as it is now. */
+        FinishImport: {
+            /**
+             * Format: int64
+             * @description How many bytes of the file are here; 409 if it is another number.
+             */
+            bytes: number;
+            /** @description When its last line was written. */
+            endedAt: components["schemas"]["Timestamp"];
+            /** @description Whether the session ended in the middle of a turn. */
+            interrupted: boolean;
+        };
+        /** @description BLAKE3, in hex. */
+        Hash: string;
         /** @description Where the conversation of a task stands. */
         Head: {
             /** @description The branch that is read. */
@@ -1333,25 +1445,218 @@ export interface components {
             /** @description The server's version. */
             version: string;
         };
-        /** @description One entry of the history (specification, §2.1), as the live feed tells it. */
+        /** @description One entry of the timeline (specification, §2.1). Which fields are there is a matter of what it tells of. */
         HistoryEntry: {
+            /** @description The checkpoint; of a turn: the one that was made after it. */
+            checkpointId?: components["schemas"]["CheckpointId"];
+            /**
+             * Format: int64
+             * @description Its number in the task.
+             */
+            checkpointNumber?: number;
+            /** @description Of a checkpoint: its commit. */
+            commitSha?: string;
+            /** @description What was said: its first 10,000 characters. */
+            content?: string;
             /** @description The contract. */
             contractId?: components["schemas"]["ContractId"];
-            /** @description `task_event`, `chat_message`, `phase_change`, `checkpoint` or `file_change`. */
-            entryType: string;
-            /** @description The rest. */
-            eventData: unknown;
-            /** @description What exactly happened, such as `task_created`. */
+            /** @description Of what was said: the conversation of the chat. */
+            conversationId?: components["schemas"]["ChatConversationId"];
+            /** @description What it tells of. */
+            entryType: components["schemas"]["EntryType"];
+            /**
+             * @description What is known besides. Of a `task_turn`: `runNumber`, `turn`, `outcome`, `usage`, `costUsd`, `durationMs`, `tools` (how often each
+             *     was called), `failure`. Of a change of status: `previousStatus`, `newStatus`, `reason`.
+             */
+            eventData?: unknown;
+            /**
+             * @description What exactly happened: `task_created`, `task_status`, `task_completed`, `task_turn`, `task_deleted`, `task_restored`,
+             *     `task_purged`, `conversation_moved`, `checkpoint_undone`, `checkpoint_restored`, `checkpoint`, `file_change`,
+             *     `chat_message`, `phase_change`, `contract_updated`, `contract_deleted`, `contract_restored` or `contract_purged`.
+             */
             eventType: string;
+            /** @description Of a checkpoint, of a turn that changed files, and of what a turn changed: the first 500 of the files. */
+            filesChanged?: components["schemas"]["FileChange"][];
+            /**
+             * Format: int64
+             * @description How many files besides; the checkpoint itself tells all.
+             */
+            filesOmitted?: number;
             /** @description Its id. */
             id: components["schemas"]["EventId"];
+            /**
+             * Format: int64
+             * @description Lines added in all files.
+             */
+            linesAdded?: number;
+            /**
+             * Format: int64
+             * @description Lines removed in all files.
+             */
+            linesRemoved?: number;
+            /** @description Of a checkpoint: what it is called. */
+            message?: string;
+            /** @description Of what was said: the message. */
+            messageId?: components["schemas"]["MessageId"];
+            /** @description Of a change of phase: the one after. */
+            newPhase?: components["schemas"]["Phase"];
             /** @description The contract's phase at that moment; absent where there is no contract. */
             phase?: components["schemas"]["Phase"];
+            /** @description Of a change of phase: the one before; absent of the first. */
+            previousPhase?: components["schemas"]["Phase"];
+            /** @description Of what was said: by whom. */
+            role?: components["schemas"]["MessageRole"];
             /** @description The task. */
             taskId?: components["schemas"]["TaskId"];
-            /** @description When. */
+            /** @description What the task is called. */
+            taskName?: string;
+            /** @description When it happened. */
             timestamp: components["schemas"]["Timestamp"];
+            /** @description Whether `content` is not all of it. */
+            truncated?: boolean;
         };
+        /** @description A session that is imported: a task, and how far it has come. */
+        Import: {
+            /**
+             * Format: int64
+             * @description Which copy of the session, from 0: files of one session that went on apart are imported apart.
+             */
+            copy: number;
+            /** @description When it was begun. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Where the file ended each time that it was read to its end, the shortest first. */
+            ends: components["schemas"]["FilePart"][];
+            /** @description When its task was last made to stand where the session ended; absent until it was. */
+            finishedAt?: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How many bytes the file had then.
+             */
+            finishedBytes?: number;
+            /** @description Its id. */
+            id: components["schemas"]["ImportId"];
+            /** @description Whether that lies in the trash: then nothing more is taken. */
+            inTrash: boolean;
+            /** @description How much of its file is here. */
+            reached: components["schemas"]["FilePart"];
+            /** @description The agent's own id of the session. */
+            sessionId: string;
+            /** @description Whose session it is. */
+            source: components["schemas"]["ImportSource"];
+            /** @description The task that it became. */
+            taskId: components["schemas"]["TaskId"];
+        };
+        /** @description A commit that was made while a session went on. */
+        ImportedCommit: {
+            after?: components["schemas"]["MessageId"] | null;
+            /** @description When it was made. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The branch that it is on. */
+            branchName: components["schemas"]["Text"];
+            /** @description The commit. */
+            commitSha: components["schemas"]["CommitSha"];
+            /** @description What it changed. */
+            filesChanged: components["schemas"]["FileChange"][];
+            /** @description The first line of what it says. */
+            message: components["schemas"]["Text"];
+        };
+        /** @description A line of the agent's own record. */
+        ImportedLine: {
+            /** @description The line, without its end. */
+            line: string;
+            /** @description The agent's id of the line, where it has one. */
+            uuid?: string | null;
+        };
+        /** @description A message of a session. */
+        ImportedMessage: {
+            /** @description What is said. */
+            content?: string;
+            /**
+             * Format: double
+             * @description Of the agent's: what it cost, in US dollars.
+             */
+            costUsd?: number | null;
+            /** @description The id that it gets: made of the import's and the line's, so that it is the same each time. */
+            id: components["schemas"]["MessageId"];
+            /** @description Whether the agent was cut off in the middle of it. */
+            incomplete?: boolean;
+            /** @description Of a tool's result: whether the tool failed. */
+            isError?: boolean | null;
+            /** @description Of the agent's: the model. */
+            model?: string | null;
+            /** @description Who speaks. */
+            role: components["schemas"]["MessageRole"];
+            /** @description What the model thought before it spoke. */
+            thinking?: string | null;
+            /** @description When it was complete. */
+            timestamp: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Of the agent's: the tokens of the model's answer, read and written.
+             */
+            tokenCount?: number | null;
+            /** @description Of a tool's result: the call that it answers. */
+            toolCallId?: string | null;
+            /** @description The tools that the agent calls. */
+            toolCalls?: components["schemas"]["ToolCall"][];
+            /** @description Of a tool's result: the tool. */
+            toolName?: string | null;
+            /** @description Of a tool's result: what the agent was told. */
+            toolResult?: string | null;
+        };
+        /** @description Something that a session's file tells. */
+        ImportEntry: {
+            /** @description The last message that stays; absent: none does. */
+            to?: components["schemas"]["MessageId"];
+            /** @enum {string} */
+            type: "back";
+        } | {
+            /** @description The message. */
+            message: components["schemas"]["ImportedMessage"];
+            /** @enum {string} */
+            type: "message";
+        } | {
+            /** @description The lines. */
+            lines: components["schemas"]["ImportedLine"][];
+            /** @description The message that they belong to; absent: they stand before the first. */
+            message?: components["schemas"]["MessageId"];
+            /** @enum {string} */
+            type: "lines";
+        } | {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What it took. */
+            end: components["schemas"]["TurnEnd"];
+            /** @enum {string} */
+            type: "turn";
+        } | {
+            /** @description The commit. */
+            commit: components["schemas"]["ImportedCommit"];
+            /** @enum {string} */
+            type: "commit";
+        };
+        /**
+         * Format: uuid
+         * @description A session that is imported.
+         */
+        ImportId: string;
+        /** @description A page of imports, newest first. */
+        ImportList: {
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string;
+            /** @description The rows. */
+            imports: components["schemas"]["Import"][];
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+        };
+        /**
+         * @description Whose sessions are imported.
+         * @enum {string}
+         */
+        ImportSource: "claude-code";
         /** @description An API key. The secret itself is told once, when it is made. */
         Key: {
             /** @description When it was made. */
@@ -1407,22 +1712,6 @@ export interface components {
          * @enum {string}
          */
         MessageRole: "user" | "assistant" | "system" | "tool";
-        /** @description A moment of a task, which a point named. */
-        Moment: {
-            /** @description The branch of the conversation. */
-            branchId: components["schemas"]["BranchId"];
-            /** @description The nearest checkpoint at or before it, where there is one. */
-            checkpointId?: components["schemas"]["CheckpointId"];
-            /** @description The commit of that, else the one that the task began with; absent until a daemon has prepared the task. */
-            commitSha?: string;
-            /**
-             * Format: int64
-             * @description How many messages the conversation had.
-             */
-            messageCount: number;
-            /** @description When it was. */
-            timestamp: components["schemas"]["Timestamp"];
-        };
         /** @description A name: 1 to 200 characters, not only spaces, no control characters. */
         Name: string;
         /** @description Something in the worktree that a checkpoint doesn't hold. */
@@ -1584,6 +1873,8 @@ export interface components {
             /** @description The task. */
             task: components["schemas"]["Task"];
         };
+        /** @description An agent's own id of a session: 1 to 200 characters, none of them a space. */
+        SessionId: string;
         /** @description The phase that a contract has come to. */
         SetPhase: {
             /** @description Any but the present one, forward or back. */
@@ -1803,6 +2094,27 @@ export interface components {
         TaskStatus: "pending" | "starting" | "running" | "waiting" | "completed" | "failed" | "cancelled" | "interrupted";
         /** @description A text: at most 1,000,000 characters, no NUL. */
         Text: string;
+        /** @description A page of a timeline, newest first. */
+        Timeline: {
+            /** @description The contract, of a contract's history. */
+            contractId?: components["schemas"]["ContractId"];
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string;
+            /** @description The entries. */
+            entries: components["schemas"]["HistoryEntry"][];
+            /**
+             * Format: int64
+             * @description The number that the live feed had come to when this was read: it goes on from here, without a gap, with this as `Last-Event-ID`.
+             */
+            feedSeq: number;
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+            /** @description Whether there are more than `totalCount`, which is not counted above a million. */
+            totalCountIsLowerBound?: boolean;
+        };
         /**
          * Format: date-time
          * @description A moment in UTC, to the microsecond. Written as RFC 3339 with exactly six fractional digits, so that the text sorts
@@ -1819,12 +2131,72 @@ export interface components {
             /** @description The tool. */
             name: string;
         };
+        /** @description The end of a turn: what it took. */
+        TurnEnd: {
+            /**
+             * Format: double
+             * @description The cost of this turn alone, where the agent tells it.
+             */
+            costUsd?: number;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            durationMs: number;
+            /** @description Of a failed turn: why. */
+            failure?: components["schemas"]["AgentFailure"];
+            /** @description How it ended. */
+            outcome: components["schemas"]["TurnOutcome"];
+            /** @description How often each tool was called. */
+            tools?: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int32
+             * @description Which turn of the run, from 1.
+             */
+            turn: number;
+            /** @description The tokens of this turn alone. */
+            usage: components["schemas"]["Usage"];
+        };
+        /**
+         * @description How a turn ended.
+         * @enum {string}
+         */
+        TurnOutcome: "completed" | "interrupted" | "failed";
         /** @description How to undo an operation. */
         UndoOperation: {
             /** @description Whether it is undone though things went on since; what came after is kept. */
             keepNewer?: boolean;
             /** @description Whether an agent that works is stopped first. */
             stop?: boolean;
+        };
+        /** @description Tokens that a model read and wrote. */
+        Usage: {
+            /**
+             * Format: int64
+             * @description Read and put into the cache.
+             * @default 0
+             */
+            cacheCreationTokens: number;
+            /**
+             * Format: int64
+             * @description Read from the cache.
+             * @default 0
+             */
+            cacheReadTokens: number;
+            /**
+             * Format: int64
+             * @description Read, and neither taken from the cache nor put into it.
+             * @default 0
+             */
+            inputTokens: number;
+            /**
+             * Format: int64
+             * @description Written.
+             * @default 0
+             */
+            outputTokens: number;
         };
         /**
          * @description What opened the door.
@@ -2362,6 +2734,60 @@ export interface operations {
             };
         };
     };
+    list_contract_history: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description Those of one of these types; repeated or with commas. */
+                event_types?: ("task_created" | "task_completed" | "task_turn" | "task_status" | "checkpoint" | "phase_change" | "chat" | "file_change")[];
+                /** @description Those of this moment or later ones. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /** @description Those of one of these phases; repeated or with commas. */
+                phase?: ("research" | "specify" | "plan" | "execute" | "review")[];
+                /** @description Those of this moment or earlier ones. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+        };
+    };
     set_phase: {
         parameters: {
             query?: never;
@@ -2451,6 +2877,188 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+        };
+    };
+    list_imports: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /** @description Those of this session. */
+                session_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportList"];
+                };
+            };
+        };
+    };
+    create_import: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateImport"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+        };
+    };
+    append_to_import: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["ImportId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppendToImport"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+        };
+    };
+    finish_import: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request is called, so that it is carried out once however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["ImportId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishImport"];
+            };
+        };
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
                 };
             };
         };
@@ -3300,23 +3908,7 @@ export interface operations {
     };
     get_conversation: {
         parameters: {
-            query?: {
-                /**
-                 * @description What stands around this message: half of `limit` before it, the rest from it on. Without `at`, of the conversation that holds
-                 *     it, even where that was rewound away. Not together with `cursor`.
-                 */
-                around?: components["schemas"]["MessageId"];
-                /** @description As it was at this point, also one on a part that was rewound away; absent: as it is now. */
-                at?: string;
-                /** @description What is older than an answer that was given before: its `cursor`, with the same query but for `limit`. */
-                cursor?: string;
-                /** @description Whether what tools are called with is part of it: `toolCalls` and `toolInput`; absent: yes. */
-                include_tool_calls?: boolean;
-                /** @description Whether tools' results are part of it, the messages of role `tool`; absent: yes. */
-                include_tool_results?: boolean;
-                /** @description How many messages at most, 1000 at most: the last ones. Absent: all of them. */
-                limit?: number;
-            };
+            query?: never;
             header?: never;
             path: {
                 id: components["schemas"]["TaskId"];
@@ -3349,52 +3941,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conversation"];
-                };
-            };
-        };
-    };
-    list_branches: {
-        parameters: {
-            query?: {
-                /** @description Where the page before ended: its `cursor`. */
-                cursor?: string;
-                /** @description How many rows at most: 100 unless told, 1000 at most. */
-                limit?: number;
-                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
-                order?: "desc" | "asc";
-            };
-            header?: never;
-            path: {
-                id: components["schemas"]["TaskId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It can't be done, and nothing has changed */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The server, its database or a daemon failed */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BranchList"];
                 };
             };
         };
@@ -4077,6 +4623,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignInLink"];
+                };
+            };
+        };
+    };
+    list_timeline: {
+        parameters: {
+            query?: {
+                /** @description Those of this contract and its tasks. */
+                contract_id?: components["schemas"]["ContractId"];
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description Those of one of these types; repeated or with commas. */
+                event_types?: ("task_created" | "task_completed" | "task_turn" | "task_status" | "checkpoint" | "phase_change" | "chat" | "file_change")[];
+                /** @description Those of this moment or later ones. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description With `task_id`: those of all tasks below it too, however deep. Without it all tasks are there anyway. */
+                include_subtasks?: boolean;
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /** @description Those of one of these phases; repeated or with commas. */
+                phase?: ("research" | "specify" | "plan" | "execute" | "review")[];
+                /** @description Those of this task. */
+                task_id?: components["schemas"]["TaskId"];
+                /** @description Those of this moment or earlier ones. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
                 };
             };
         };

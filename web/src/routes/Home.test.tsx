@@ -74,7 +74,7 @@ test('a task that is made elsewhere appears, and its status follows', async () =
   const event = {
     id: 'e',
     timestamp: '',
-    entryType: 'task_event',
+    entryType: 'task_event' as const,
     eventType: 'task_created',
     taskId: 'new',
     eventData: {},

@@ -3,7 +3,7 @@
 mod conversation;
 mod notices;
 
-use super::{draft::Draft, failure, mirror::Mirror, money::Totals, prompts::Prompts};
+use super::{draft::Draft, failure, mirror::Mirror, money::Totals, prompts::Prompts, said::text};
 use crate::{
     Act, AgentError, Dialogue, Ending, Exit, Input, lenient,
     noise::Noise,
@@ -244,10 +244,6 @@ impl Dialogue for Talk {
     fn is_idle(&self) -> bool {
         !self.turns.is_open() && self.background == 0
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 /// Whether a line is of a subagent's conversation.

@@ -1,15 +1,12 @@
 //! Claude Code's session file, written out of what the server holds.
 
-use super::mirror::head;
+use super::{mirror::head, said::COMPACTED};
 use crate::{SessionFile, lenient};
 use makima_model::{Message, MessageRole, NativeLine};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use std::{collections::HashSet, path::Path};
 use uuid::Uuid;
-
-/// How a message begins that tells of a compaction: what stands before it, the model no longer sees.
-pub(super) const COMPACTED: &str = "The conversation was compacted.";
 
 /// The result of a call that has none. Without one the program would leave out the call, and the model not know of it.
 const CUT_OFF: &str = "The agent was ended before this call had a result: it may have run in part.";

@@ -6,13 +6,12 @@ use super::{
     task_file::{self, Instead},
 };
 use crate::{DaemonError, disk, error::told, trouble::DiskTrouble};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use makima_git::{
     Action, CheckpointKind as GitKind, CheckpointRequest, NotHeldReason as GitReason, Sha, Worktree,
 };
 use makima_model::{
     CheckpointId, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason, Record,
-    RunId, TaskId, Timestamp,
+    RunId, TaskId, Timestamp, shown_path,
 };
 use makima_wire::frame::{LastCheckpoint, StartRun};
 use serde::{Deserialize, Serialize};
@@ -232,7 +231,7 @@ impl Worktrees {
             branch_name: made.branch.unwrap_or_default(),
             message: wanted.message,
             previous: last.map(|last| last.id),
-            files_changed: made.files_changed.iter().map(change).collect(),
+            files_changed: made.files_changed.iter().map(file_change).collect(),
             lines_added: made.lines_added,
             lines_removed: made.lines_removed,
             not_held: made.not_held.iter().map(not_held).collect(),
@@ -257,8 +256,9 @@ async fn unmake(worktree: &Worktree, request: &CheckpointRequest) {
     }
 }
 
-fn change(change: &makima_git::FileChange) -> FileChange {
-    let (path, path_bytes) = name(&change.path);
+/// A file that differs, as it is told.
+pub fn file_change(change: &makima_git::FileChange) -> FileChange {
+    let (path, path_bytes) = shown_path(&change.path);
     FileChange {
         path,
         path_bytes,
@@ -283,12 +283,4 @@ fn not_held(file: &makima_git::NotHeld) -> NotHeld {
         GitReason::InvalidName => NotHeldReason::InvalidName,
     };
     NotHeld { path: String::from_utf8_lossy(&file.path).into_owned(), reason }
-}
-
-/// A name as text, and its bytes where it is none.
-fn name(bytes: &[u8]) -> (String, Option<String>) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (text.to_owned(), None),
-        Err(_) => (String::from_utf8_lossy(bytes).into_owned(), Some(STANDARD.encode(bytes))),
-    }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use makima_git::{CloneError, Git, IncludeError, Published, SourceError};
+use makima_git::{CloneError, Git, IncludeError, PatchStyle, Published, SourceError};
 
 use crate::lab::{Lab, Repo, branch, noon, told, ursula};
 
@@ -140,7 +140,10 @@ async fn hooks_and_monitors_in_the_clone_do_not_run() {
     task.repo.write("a.txt", "changed\n");
     let base = task.last.clone();
     let made = task.checkpoint(1).await;
-    task.clone.patch(base.as_ref(), &made.commit, None, &mut Vec::new()).await.unwrap();
+    task.clone
+        .patch(base.as_ref(), &made.commit, PatchStyle::default(), None, &mut Vec::new())
+        .await
+        .unwrap();
     task.worktree.commit_remaining(&branch(), "Done", &ursula(), noon()).await.unwrap().unwrap();
     task.clone.publish(&user.source(), &branch()).await.unwrap();
     task.clone.remove_worktree(task.worktree.folder()).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod history;
 mod list;
 mod phase;
 mod show;
@@ -22,6 +23,7 @@ pub(crate) enum ContractCommand {
     Create(create::CreateArguments),
     List(list::ListArguments),
     Show(show::ShowArguments),
+    History(history::HistoryArguments),
     Phase(phase::PhaseArguments),
     Delete(delete::DeleteArguments),
 }
@@ -36,6 +38,7 @@ pub(crate) async fn contract(
         ContractCommand::Create(arguments) => create::create(global, arguments, printer).await,
         ContractCommand::List(arguments) => list::list(global, arguments, printer).await,
         ContractCommand::Show(arguments) => show::show(global, arguments, printer).await,
+        ContractCommand::History(arguments) => history::history(global, arguments, printer).await,
         ContractCommand::Phase(arguments) => phase::phase(global, arguments, printer).await,
         ContractCommand::Delete(arguments) => delete::delete(global, arguments, printer).await,
     }

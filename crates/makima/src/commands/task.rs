@@ -3,6 +3,7 @@
 mod answer;
 mod cancel;
 mod checkpoint;
+mod checkpoint_diff;
 mod checkpoints;
 mod create;
 mod delete;
@@ -36,6 +37,7 @@ pub(crate) enum TaskCommand {
     Answer(answer::AnswerArguments),
     Checkpoint(checkpoint::CheckpointArguments),
     Checkpoints(checkpoints::CheckpointsArguments),
+    CheckpointDiff(checkpoint_diff::CheckpointDiffArguments),
     Snapshots(snapshots::SnapshotsArguments),
     Restore(restore::RestoreArguments),
     Delete(delete::DeleteArguments),
@@ -55,6 +57,9 @@ pub(crate) async fn task(global: &Global, command: TaskCommand, printer: &Printe
         TaskCommand::Answer(arguments) => answer::answer(global, arguments, printer).await,
         TaskCommand::Checkpoint(arguments) => checkpoint::checkpoint(global, arguments, printer).await,
         TaskCommand::Checkpoints(arguments) => checkpoints::checkpoints(global, arguments, printer).await,
+        TaskCommand::CheckpointDiff(arguments) => {
+            checkpoint_diff::checkpoint_diff(global, arguments, printer).await
+        }
         TaskCommand::Snapshots(arguments) => snapshots::snapshots(global, arguments, printer).await,
         TaskCommand::Restore(arguments) => restore::restore(global, arguments, printer).await,
         TaskCommand::Delete(arguments) => delete::delete(global, arguments, printer).await,

@@ -254,6 +254,38 @@ async fn a_change_of_history_is_asked_for_told_and_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_happened_is_told_by_contract_task_type_and_time() {
+    let lab = lab();
+    let mut session = Session::new(&lab);
+    session.call(&["timeline"]);
+    session.call(&["contract", "create", "Parser"]);
+    session.call(&["task", "create", "WORK", "--contract", "Parser", "--name", "Work"]);
+    let work = lab.task().await.id;
+    lab.task_when(work, "it is done", |task| task.status == TaskStatus::Completed).await;
+    session.call(&["contract", "phase", "execute"]);
+    session.call(&["contract", "history"]);
+    session.call(&["contract", "history", "Parser", "--phase", "execute", "--from", "2h ago"]);
+    session.call(&["contract", "history", "--contract", "Parser", "--limit", "1"]);
+    session.call(&[
+        "timeline",
+        "--task",
+        "Work",
+        "--include-subtasks",
+        "--event-types",
+        "checkpoint,file_change",
+    ]);
+    session.call(&["timeline", "--to", "yesterday"]);
+    session.call(&["timeline", "--from", "soon"]);
+    session.call(&["timeline", "--from", "today", "--to", "yesterday"]);
+    session.call(&["timeline", "--event-types", "dreams"]);
+    session.call(&["timeline", "--include-subtasks"]);
+    session.call(&["timeline", "--contract", "nosuch"]);
+    session.call(&["contract", "history", "nosuch"]);
+    let shown = session.end().await;
+    assert_snapshot!(Regex::new(r", \d+ s\b").unwrap().replace_all(&shown, ", [TIME]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_not_found() {
     let lab = lab();
     let mut session = Session::new(&lab);
@@ -314,6 +346,8 @@ async fn a_key_that_is_wrong_or_revoked_opens_nothing() {
         &["task", "delete", "abcd", "--yes"],
         &["op", "log"],
         &["undo", "--yes"],
+        &["timeline"],
+        &["contract", "history"],
         &["contract", "create", "name"],
         &["contract", "list"],
         &["contract", "show", "abcd"],

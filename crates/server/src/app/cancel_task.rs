@@ -24,7 +24,12 @@ impl App {
         let mut task = locked(&mut tx, by.owner, id).await?;
         let Some(run) = runs::live_of_task(&mut tx, by.owner, id).await? else {
             let phase = phase_of(&mut tx, &task).await?;
-            let change = TaskChange { clock: self.clock(), run_number: task.run_number, phase };
+            let change = TaskChange {
+                clock: self.clock(),
+                at: self.clock().now(),
+                run_number: task.run_number,
+                phase,
+            };
             if !change.become_status(&mut tx, &mut task, TaskStatus::Cancelled, None).await? {
                 return Err(ApiError::new(Code::Conflict, "the task is cancelled already"));
             }
@@ -50,7 +55,8 @@ impl App {
             return Ok(());
         }
         let phase = phase_of(&mut tx, &task).await?;
-        let change = TaskChange { clock: self.clock(), run_number: task.run_number, phase };
+        let change =
+            TaskChange { clock: self.clock(), at: self.clock().now(), run_number: task.run_number, phase };
         change.become_status(&mut tx, &mut task, TaskStatus::Cancelled, None).await?;
         Ok(tx.commit().await?)
     }

@@ -144,8 +144,12 @@ impl App {
         tasks::insert(&mut tx, &task).await?;
         inbox::put(&mut tx, &first).await?;
         self.note(&mut tx, by, id).await?;
-        let change =
-            TaskChange { clock: self.clock(), run_number: 0, phase: contract.map(|contract| contract.phase) };
+        let change = TaskChange {
+            clock: self.clock(),
+            at: now,
+            run_number: 0,
+            phase: contract.map(|contract| contract.phase),
+        };
         let data = json!({ "name": task.name, "role": task.role, "status": task.status });
         change.history(&mut tx, &task, EventKind::Task, "task_created", data);
         if let Some(note) = beginning.and_then(|beginning| beginning.note) {

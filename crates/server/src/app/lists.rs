@@ -117,6 +117,11 @@ pub(crate) fn listed<T, K: CursorKey>(page: Page<T, K>, mark: ListMark) -> Liste
 /// The same of a list whose total was counted for its first page.
 pub(crate) fn listed_counted<T, K: CursorKey>(page: Page<T, K>, mark: ListMark) -> Listed<T> {
     let total = page.total;
-    let next = page.next.map(|key| mark.cursor(&Counted { key, total }));
+    let next = page.next.map(|key| counted(key, total, mark));
     Listed { rows: page.rows, total, cursor: next }
+}
+
+/// The cursor behind a row of such a list.
+pub(crate) fn counted<K: CursorKey>(key: K, total: i64, mark: ListMark) -> String {
+    mark.cursor(&Counted { key, total })
 }

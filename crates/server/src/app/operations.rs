@@ -312,7 +312,8 @@ impl App {
         subtype: &str,
     ) -> Result<(), StoreError> {
         let phase = phase_of(tx, task).await?;
-        let change = TaskChange { clock: self.clock(), run_number: task.run_number, phase };
+        let change =
+            TaskChange { clock: self.clock(), at: self.clock().now(), run_number: task.run_number, phase };
         change.history(tx, task, EventKind::Task, subtype, json!({ "operationId": operation.id }));
         Ok(())
     }

@@ -7,7 +7,7 @@ use makima_model::{
     placement::{Need, Placement, place},
 };
 use makima_store::{
-    StoreError, Tx, checkpoints, daemons, inbox,
+    StoreError, Tx, checkpoints, daemons, imports, inbox,
     runs::{self, Run},
     tasks::{self, Copied, Task},
     users,
@@ -100,7 +100,8 @@ impl App {
             reason: None,
         };
         let phase = phase_of(tx, task).await?;
-        let change = TaskChange { clock: self.clock(), run_number: run.number, phase };
+        let change =
+            TaskChange { clock: self.clock(), at: self.clock().now(), run_number: run.number, phase };
         if !change.become_status(tx, task, TaskStatus::Starting, None).await? {
             return Ok(());
         }
@@ -113,6 +114,12 @@ impl App {
         tasks::placed(tx, task.owner, task.id, run.number, (daemon, &agent), now).await?;
 
         let last = checkpoints::latest(tx, task.owner, task.id).await?;
+        // One that was imported goes on with the agent's own session, where that left the code.
+        let import = match &before {
+            Some(_) => None,
+            None => imports::of_task(tx, task.owner, task.id).await?,
+        };
+        let left_at = import.as_ref().and(last.as_ref()).map(|last| last.made.commit_sha.clone());
         let start = StartRun {
             run: run.id,
             run_number: run.number,
@@ -124,13 +131,16 @@ impl App {
             permission_mode: task.permission_mode,
             repository: task.repository.clone(),
             base_branch: task.base_branch.clone(),
-            base_commit: task.base_commit.clone(),
+            base_commit: left_at.or_else(|| task.base_commit.clone()),
             branch_name: task.branch_name.clone(),
             include_uncommitted: task.include_uncommitted,
             commit_on_finish: task.commit_on_finish,
             last_checkpoint: last.map(|last| LastCheckpoint::from(&last.made)),
             resume: (task.message_count > 0)
-                .then(|| before.and_then(|run| run.session_id))
+                .then(|| match import {
+                    Some(import) => Some(import.session_id),
+                    None => before.and_then(|run| run.session_id),
+                })
                 .flatten()
                 .map(|session_id| ResumeFrom { session_id, message_count: task.message_count }),
             inputs: inbox::undelivered(tx, task.owner, task.id)

@@ -64,7 +64,12 @@ impl App {
                 tasks::set_wanted(&mut tx, by.owner, id, true, self.clock().now()).await?;
                 if task.status != TaskStatus::Pending {
                     let phase = phase_of(&mut tx, &task).await?;
-                    let change = TaskChange { clock: self.clock(), run_number: task.run_number, phase };
+                    let change = TaskChange {
+                        clock: self.clock(),
+                        at: self.clock().now(),
+                        run_number: task.run_number,
+                        phase,
+                    };
                     change.become_status(&mut tx, &mut task, TaskStatus::Pending, None).await?;
                 }
             }

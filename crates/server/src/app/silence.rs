@@ -82,7 +82,8 @@ impl App {
             && task.run_number == run.number
         {
             let phase = phase_of(tx, &task).await?;
-            let change = TaskChange { clock: self.clock(), run_number: run.number, phase };
+            let change =
+                TaskChange { clock: self.clock(), at: self.clock().now(), run_number: run.number, phase };
             change.become_status(tx, &mut task, TaskStatus::Interrupted, Some(reason.to_owned())).await?;
             self.advance_on(tx, run.owner, task.id, task.contract).await?;
         }
@@ -129,7 +130,8 @@ impl App {
         }
         runs::revive(tx, run.owner, run.id).await?;
         let phase = phase_of(tx, &task).await?;
-        let change = TaskChange { clock: self.clock(), run_number: run.number, phase };
+        let change =
+            TaskChange { clock: self.clock(), at: self.clock().now(), run_number: run.number, phase };
         // Somebody wanted it to go on meanwhile: it does, and what was said to it is handed to the run that lives.
         if task.status == TaskStatus::Pending {
             change.become_status(tx, &mut task, TaskStatus::Starting, None).await?;

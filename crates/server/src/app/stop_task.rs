@@ -29,7 +29,12 @@ impl App {
                 ));
             }
             let phase = phase_of(&mut tx, &task).await?;
-            let change = TaskChange { clock: self.clock(), run_number: task.run_number, phase };
+            let change = TaskChange {
+                clock: self.clock(),
+                at: self.clock().now(),
+                run_number: task.run_number,
+                phase,
+            };
             let reason = Some("stopped by its owner before it started".to_owned());
             change.become_status(&mut tx, &mut task, TaskStatus::Interrupted, reason).await?;
             self.note(&mut tx, by, id).await?;

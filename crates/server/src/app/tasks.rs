@@ -4,6 +4,7 @@ use super::{App, Listed, contracts::existing_contract, lists, operations::no_tas
 use crate::{caller::Caller, cursor::ListMark, error::ApiError};
 use makima_model::{
     Clock, ContractId, EventKind, OwnerId, Phase, Question, SnapshotId, TaskEventKind, TaskId, TaskStatus,
+    Timestamp,
 };
 use makima_store::{
     StoreError, Tx, contracts,
@@ -112,6 +113,8 @@ async fn view(tx: &mut Tx, task: Task) -> Result<TaskView, StoreError> {
 /// A change of a task's status: the row and the events that tell of it, in one transaction.
 pub(crate) struct TaskChange<'a> {
     pub(crate) clock: &'a Clock,
+    /// When it happened: what a daemon tells of may be a while ago.
+    pub(crate) at: Timestamp,
     /// The run in which it happens; 0 outside one.
     pub(crate) run_number: i64,
     /// The contract's phase at that moment.
@@ -158,7 +161,7 @@ impl TaskChange<'_> {
                 previous_status: Some(previous),
                 new_status: Some(next),
                 data: task.status_reason.as_ref().map_or(json!({}), |reason| json!({ "reason": reason })),
-                created_at: now,
+                created_at: self.at,
             },
         );
         let subtype = if next == TaskStatus::Completed { "task_completed" } else { "task_status" };
@@ -179,7 +182,7 @@ impl TaskChange<'_> {
                 subtype: subtype.to_owned(),
                 phase: self.phase,
                 data,
-                created_at: self.clock.now(),
+                created_at: self.at,
             },
         );
     }

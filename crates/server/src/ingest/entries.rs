@@ -219,7 +219,7 @@ impl<'a> Batch<'a> {
                     tasks::set_prepared(&mut self.tx, owner, open.task.id, prepared, at).await?;
                 }
             }
-            Record::Spawned { .. } => self.status(open, TaskStatus::Running, None).await?,
+            Record::Spawned { .. } => self.status(open, at, TaskStatus::Running, None).await?,
             Record::Session { session_id, version, model } => {
                 runs::set_session(&mut self.tx, owner, open.run.id, session_id).await?;
                 open.run.session_id = Some(session_id.clone());
@@ -232,7 +232,7 @@ impl<'a> Batch<'a> {
                 questions::ask(&mut self.tx, owner, open.task.id, open.run.id, question, at).await?;
                 self.event(open, at, TaskEventKind::Question, json!({ "question": question }));
                 let reason = question.text.lines().next().unwrap_or_default().chars().take(200).collect();
-                self.status(open, TaskStatus::Waiting, Some(reason)).await?;
+                self.status(open, at, TaskStatus::Waiting, Some(reason)).await?;
             }
             Record::Answered { question, answer } => {
                 questions::withdraw(&mut self.tx, owner, *question, at).await?;
@@ -243,7 +243,7 @@ impl<'a> Batch<'a> {
                     json!({ "questionId": question, "answer": answer }),
                 );
                 if questions::pending(&mut self.tx, owner, open.task.id).await?.is_empty() {
-                    self.status(open, TaskStatus::Running, None).await?;
+                    self.status(open, at, TaskStatus::Running, None).await?;
                 }
             }
             Record::TurnEnded(turn) => self.turn_ended(open, at, turn).await?,
@@ -279,9 +279,10 @@ impl<'a> Batch<'a> {
         }
         runs::set_turn_seq(&mut self.tx, self.owner, open.run.id, open.next_seq).await?;
         open.run.turn_seq = open.next_seq;
-        let data = json!(turn);
+        let mut data = json!(turn);
         self.event(open, at, TaskEventKind::Turn, data.clone());
-        self.history(open, EventKind::Task, "task_turn", data);
+        data["runNumber"] = json!(open.run.number);
+        self.history(open, at, EventKind::Task, "task_turn", data);
         Ok(())
     }
 
@@ -298,7 +299,7 @@ impl<'a> Batch<'a> {
             RunOutcome::Failed => TaskStatus::Failed,
             RunOutcome::Interrupted => TaskStatus::Interrupted,
         };
-        self.status(open, status, end.reason.clone()).await?;
+        self.status(open, at, status, end.reason.clone()).await?;
         self.place = true;
         // What was said to the agent while it ended is not lost: it begins the next run. What the run was started with and
         // did not take doesn't, or a run that takes nothing would be started for ever.
@@ -306,7 +307,7 @@ impl<'a> Batch<'a> {
         let while_it_ran = unheard.iter().any(|message| message.created_at > open.run.started_at);
         if open.task.status == TaskStatus::Completed && while_it_ran {
             tasks::set_wanted(&mut self.tx, self.owner, open.task.id, true, at).await?;
-            self.status(open, TaskStatus::Pending, None).await?;
+            self.status(open, at, TaskStatus::Pending, None).await?;
         }
         // What waited for its end comes before anything else that may begin now.
         self.app.advance_on(&mut self.tx, self.owner, open.task.id, open.task.contract).await?;
@@ -341,14 +342,31 @@ impl<'a> Batch<'a> {
         );
     }
 
-    pub(super) fn history(&mut self, open: &OpenRun, kind: EventKind, subtype: &str, data: Value) {
-        let change = TaskChange { clock: self.app.clock(), run_number: open.run.number, phase: open.phase };
-        change.history(&mut self.tx, &open.task, kind, subtype, data);
+    pub(super) fn history(
+        &mut self,
+        open: &OpenRun,
+        at: Timestamp,
+        kind: EventKind,
+        subtype: &str,
+        data: Value,
+    ) {
+        self.change(open, at).history(&mut self.tx, &open.task, kind, subtype, data);
+    }
+
+    /// What a run tells of happened while it was there, and before it was told, whatever its daemon's clock says.
+    fn change(&self, open: &OpenRun, at: Timestamp) -> TaskChange<'a> {
+        TaskChange {
+            clock: self.app.clock(),
+            at: at.max(open.run.started_at).min(self.app.clock().now()),
+            run_number: open.run.number,
+            phase: open.phase,
+        }
     }
 
     async fn status(
         &mut self,
         open: &mut OpenRun,
+        at: Timestamp,
         next: TaskStatus,
         reason: Option<String>,
     ) -> Result<(), StoreError> {
@@ -356,7 +374,7 @@ impl<'a> Batch<'a> {
         if open.late {
             return Ok(());
         }
-        let change = TaskChange { clock: self.app.clock(), run_number: open.run.number, phase: open.phase };
+        let change = self.change(open, at);
         change.become_status(&mut self.tx, &mut open.task, next, reason).await?;
         Ok(())
     }

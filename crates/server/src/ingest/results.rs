@@ -7,9 +7,9 @@ use super::{
 use makima_model::{
     CheckpointMade, CommandId, DaemonId, EventKind, SnapshotId, SnapshotType, TaskEventKind, Timestamp,
 };
-use makima_store::{Checkpoint, Command, Snapshot, checkpoints, commands, snapshots};
+use makima_store::{Checkpoint, Command, Snapshot, checkpoints, commands, events, snapshots};
 use makima_wire::frame::{CommandOutcome, CommandResult};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 impl Batch<'_> {
     /// A command is durable on the daemon.
@@ -80,14 +80,35 @@ impl Batch<'_> {
         let number = checkpoints::insert(&mut self.tx, &checkpoint).await?.unwrap_or(made.number);
         let mut data = json!(made);
         data["number"] = json!(number);
-        self.event(open, at, TaskEventKind::Checkpoint, data.clone());
-        self.history(open, EventKind::Checkpoint, "checkpoint", data);
-        if made.turn.is_some() {
-            let data =
-                json!({ "turn": made.turn, "checkpointId": made.id, "filesChanged": made.files_changed });
-            self.history(open, EventKind::File, "file_change", data);
-        }
-        Ok(())
+        self.event(open, at, TaskEventKind::Checkpoint, data);
+        self.tell_of(open, at, made, number).await
+    }
+
+    /// What the timeline tells of a checkpoint: that it was made, and, where a turn changed files, which.
+    async fn tell_of(
+        &mut self,
+        open: &OpenRun,
+        at: Timestamp,
+        made: &CheckpointMade,
+        number: i64,
+    ) -> Result<(), IngestError> {
+        let changed = changed(made, number);
+        let mut data = Value::Object(changed.clone());
+        data["id"] = json!(made.id);
+        data["kind"] = json!(made.kind);
+        data["commitSha"] = json!(made.commit_sha);
+        data["branchName"] = json!(made.branch_name);
+        data["message"] = json!(made.message);
+        self.history(open, at, EventKind::Checkpoint, "checkpoint", data);
+        let Some(turn) = made.turn.filter(|_| !made.files_changed.is_empty()) else { return Ok(()) };
+        let mut more = changed;
+        more.insert("checkpointId".to_owned(), json!(made.id));
+        let mut data = Value::Object(more.clone());
+        data["runNumber"] = json!(open.run.number);
+        data["turn"] = json!(turn);
+        self.history(open, at, EventKind::File, "file_change", data);
+        Ok(events::complete_turn(&mut self.tx, self.owner, open.task.id, (open.run.number, turn), more)
+            .await?)
     }
 
     /// A turn that changed no file: where the conversation stood, and no more.
@@ -124,4 +145,23 @@ impl Batch<'_> {
             command => Ok(command),
         }
     }
+}
+
+/// The most files that an entry of the timeline names. The checkpoint itself has all.
+const MOST_FILES: usize = 500;
+
+/// What a checkpoint changed, as the timeline tells it.
+fn changed(made: &CheckpointMade, number: i64) -> Map<String, Value> {
+    let files: Vec<_> = made.files_changed.iter().take(MOST_FILES).collect();
+    let omitted = made.files_changed.len() - files.len();
+    let mut changed = Map::from_iter([
+        ("number".to_owned(), json!(number)),
+        ("filesChanged".to_owned(), json!(files)),
+        ("linesAdded".to_owned(), json!(made.lines_added)),
+        ("linesRemoved".to_owned(), json!(made.lines_removed)),
+    ]);
+    if omitted > 0 {
+        changed.insert("filesOmitted".to_owned(), json!(omitted));
+    }
+    changed
 }

@@ -1,8 +1,9 @@
 //! Rows as the API shows them.
 
 use makima_model as model;
-use makima_store::{FeedItem, StoredMessage};
+use makima_store::{FeedItem, HistoryEntry, StoredMessage};
 use makima_wire as wire;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// A message. `input` is what its tool was called with, where the caller knows.
@@ -63,23 +64,54 @@ pub(crate) fn output(item: FeedItem) -> Option<wire::TaskEvent> {
     }
 }
 
-/// An entry of the timeline.
-pub(crate) fn history(event: model::HistoryEvent) -> wire::HistoryEntry {
-    let entry_type = match event.kind {
-        model::EventKind::Task => "task_event",
-        model::EventKind::Chat => "chat_message",
-        model::EventKind::Checkpoint => "checkpoint",
-        model::EventKind::Phase => "phase_change",
-        model::EventKind::File => "file_change",
-    };
+/// An entry of the timeline. What has a field of its own is taken out of what is known besides.
+pub(crate) fn history(HistoryEntry { event, task_name }: HistoryEntry) -> wire::HistoryEntry {
+    let (mut data, kind) = (Known(event.data), event.kind);
+    let of = |wanted: model::EventKind| kind == wanted;
+    let is_chat = of(model::EventKind::Chat);
+    let is_checkpoint = of(model::EventKind::Checkpoint);
     wire::HistoryEntry {
         id: event.id,
         timestamp: event.created_at,
-        entry_type: entry_type.to_owned(),
+        entry_type: event.kind.into(),
         event_type: event.subtype,
         phase: event.phase,
         contract_id: event.contract,
         task_id: event.task,
-        event_data: event.data,
+        task_name,
+        conversation_id: data.take_if(is_chat, "conversationId"),
+        message_id: data.take_if(is_chat, "messageId"),
+        role: data.take_if(is_chat, "role"),
+        content: data.take_if(is_chat, "content"),
+        truncated: data.take_if(is_chat, "truncated").unwrap_or_default(),
+        checkpoint_id: data.take_if(true, if is_checkpoint { "id" } else { "checkpointId" }),
+        checkpoint_number: data.take_if(true, "number"),
+        commit_sha: data.take_if(is_checkpoint, "commitSha"),
+        message: data.take_if(is_checkpoint, "message"),
+        files_changed: data.take_if(true, "filesChanged"),
+        files_omitted: data.take_if(true, "filesOmitted"),
+        lines_added: data.take_if(true, "linesAdded"),
+        lines_removed: data.take_if(true, "linesRemoved"),
+        previous_phase: data.take_if(true, "previousPhase"),
+        new_phase: data.take_if(true, "newPhase"),
+        event_data: data.rest(),
+    }
+}
+
+/// What is known of an event besides.
+struct Known(Value);
+
+impl Known {
+    /// Takes a field out of it, where `is_so` and it is what it should be.
+    fn take_if<T: DeserializeOwned>(&mut self, is_so: bool, name: &str) -> Option<T> {
+        let fields = self.0.as_object_mut().filter(|_| is_so)?;
+        let value = T::deserialize(fields.get(name)?).ok()?;
+        fields.remove(name);
+        Some(value)
+    }
+
+    /// What is left of it, if anything is.
+    fn rest(self) -> Option<Value> {
+        Some(self.0).filter(|rest| rest.as_object().is_none_or(|fields| !fields.is_empty()))
     }
 }

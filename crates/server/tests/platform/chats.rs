@@ -4,7 +4,8 @@ use crate::{lab::*, on_both};
 use makima_client::ClientError;
 use makima_model::{Chat, ChatContext, ContractId, MessageRole, Phase};
 use makima_wire::{
-    Code, CreateChatConversation, CreateContract, CreateTask, FeedData, List, Order, SayInChat, Task,
+    Code, CreateChatConversation, CreateContract, CreateTask, EntryType, FeedData, List, Order, SayInChat,
+    Task,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -150,7 +151,7 @@ on_both! {
             let told = loop {
                 let event = take(&mut feed, 1).await.remove(0);
                 match serde_json::from_str(&event.data).unwrap() {
-                    FeedData::History(entry) if entry.entry_type == "chat_message" => break entry,
+                    FeedData::History(entry) if entry.entry_type == EntryType::ChatMessage => break entry,
                     _ => {}
                 }
             };
@@ -160,14 +161,11 @@ on_both! {
                 Chat::Contract(id) => (Some(id), Some(task.id), Some(Phase::Plan)),
             };
             assert_eq!((told.contract_id, told.task_id, told.phase), (of_contract, of_task, phase));
-            let mut data = json!({
-                "conversationId": said.conversation_id, "messageId": said.id, "role": "user",
-                "content": &long[..10_000], "contextType": "task", "contextTaskId": task.id,
-            });
-            if long.len() > 10_000 {
-                data["truncated"] = json!(true);
-            }
-            assert_eq!((told.event_type.as_str(), told.event_data), ("chat_message", data));
+            assert_eq!((told.conversation_id, told.message_id), (Some(said.conversation_id), Some(said.id)));
+            assert_eq!((told.role, told.content.as_deref()), (Some(MessageRole::User), Some(&long[..10_000])));
+            assert_eq!(told.truncated, long.len() > 10_000);
+            let data = json!({ "contextType": "task", "contextTaskId": task.id });
+            assert_eq!((told.event_type.as_str(), told.event_data), ("chat_message", Some(data)));
         }
     }
 

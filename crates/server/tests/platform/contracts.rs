@@ -4,8 +4,8 @@ use crate::{lab::*, on_both};
 use makima_client::{Client, ClientError};
 use makima_model::{ContractId, ContractStatus, MessageRole, Phase, RunOutcome, TaskStatus};
 use makima_wire::{
-    ChangeContract, Code, Contract, CreateContract, CreateTask, FeedData, HistoryEntry, ListContracts, Order,
-    Words,
+    ChangeContract, Code, Contract, CreateContract, CreateTask, EntryType, FeedData, HistoryEntry,
+    ListContracts, Order, Words,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn history(lab: &Lab, after: i64, count: usize) -> Vec<HistoryEntry> {
     let mut feed = Box::pin(lab.client.feed(None, Some(after)).await.unwrap());
     let events = take(&mut feed, count).await;
     let entry = |event: makima_client::FeedEvent| match serde_json::from_str(&event.data).unwrap() {
-        FeedData::History(entry) => entry,
+        FeedData::History(entry) => *entry,
         other => panic!("no entry of the timeline but {other:?}"),
     };
     events.into_iter().map(entry).collect()
@@ -58,13 +58,13 @@ on_both! {
 
         // Making it is the first event, this is the second: what changed nothing told nothing.
         let told = history(&lab, 1, 1).await.remove(0);
-        assert_eq!((told.entry_type.as_str(), told.event_type.as_str()), ("phase_change", "contract_updated"));
+        assert_eq!((told.entry_type, told.event_type.as_str()), (EntryType::PhaseChange, "contract_updated"));
         assert_eq!((told.contract_id, told.phase), (Some(made.id), Some(Phase::Research)));
         let data = json!({
             "previousName": "Old", "newName": "New", "previousDescription": "All about Old",
             "previousStatus": "active", "newStatus": "archived",
         });
-        assert_eq!(told.event_data, data);
+        assert_eq!(told.event_data, Some(data));
     }
 
     async fn a_contract_comes_to_any_phase_but_its_own(engine) {
@@ -78,9 +78,9 @@ on_both! {
             assert_eq!(refused(lab.client.set_phase(made.id, phase)).await, Code::Conflict);
             assert_eq!(lab.client.contract(made.id).await.unwrap(), now);
             let told = history(&lab, at as i64 + 1, 1).await.remove(0);
-            assert_eq!((told.entry_type.as_str(), told.event_type.as_str()), ("phase_change", "phase_change"));
+            assert_eq!((told.entry_type, told.event_type.as_str()), (EntryType::PhaseChange, "phase_change"));
             assert_eq!((told.contract_id, told.phase), (Some(made.id), Some(phase)));
-            assert_eq!(told.event_data, json!({ "previousPhase": before.phase, "newPhase": phase }));
+            assert_eq!((told.previous_phase, told.new_phase, told.event_data), (Some(before.phase), Some(phase), None));
         }
     }
 
@@ -92,7 +92,7 @@ on_both! {
         for error in answers.into_iter().filter_map(Result::err) {
             assert_eq!(error.code(), Some(Code::Conflict), "{error:?}");
         }
-        assert_eq!(history(&lab, 0, 2).await[1].event_data["newPhase"], "plan");
+        assert_eq!(history(&lab, 0, 2).await[1].new_phase, Some(Phase::Plan));
     }
 
     async fn contracts_are_found_by_status_phase_and_text(engine) {

@@ -179,7 +179,18 @@ on_both! {
         let snapshot = lab.client.create_snapshot(task.id, &CreateSnapshot::default()).await.unwrap();
         let third = lab.task("gone").await;
         let deleted = lab.client.delete_task(third.id, Deletion::default()).await.unwrap();
+        let session = |id: &str| json!({
+            "source": "claude-code", "sessionId": id, "plan": "one", "repository": "/srv/project",
+            "startedAt": "2025-08-01T10:00:00Z",
+        });
+        let import: makima_wire::Import =
+            lab.client.send(Method::POST, "/imports", Some(&session("one"))).await.unwrap();
+        let piece = json!({ "from": 0, "reached": { "bytes": 5, "digest": "0".repeat(64) }, "entries": [] });
+        let end = json!({ "bytes": 5, "interrupted": false, "endedAt": "2025-08-01T11:00:00Z" });
         let requests = [
+            (Method::POST, "/imports".to_owned(), session("two")),
+            (Method::POST, format!("/imports/{}/entries", import.id), piece),
+            (Method::POST, format!("/imports/{}/finish", import.id), end),
             (Method::POST, format!("{chat}/conversations"), json!({ "name": "Rain" })),
             (Method::POST, format!("{chat}/conversations/{own}/activate"), Value::Null),
             (Method::PATCH, format!("{chat}/conversations/{own}"), json!({ "name": "Sun" })),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod imports;
 mod lab;
 
 mod access;
@@ -9,6 +10,7 @@ mod chats;
 mod continued;
 mod contracts;
 mod conversations;
+mod diffs;
 mod disks;
 mod feed;
 mod idempotency;
@@ -21,6 +23,7 @@ mod replicas;
 mod runs;
 mod snapshots;
 mod tasks;
+mod timeline;
 mod together;
 
 /// One test a scenario and engine.

@@ -12,7 +12,7 @@ use makima_wire::{
 };
 use std::time::Duration;
 
-fn checkpoint(lab: &Lab, number: i64, turn: Option<u32>) -> CheckpointMade {
+pub(crate) fn checkpoint(lab: &Lab, number: i64, turn: Option<u32>) -> CheckpointMade {
     CheckpointMade {
         id: lab.clock.new_id(),
         number,

@@ -1,5 +1,6 @@
 //! The feed: events, task events and messages, in one order.
 
+use super::timeline::{HistoryEntry, entries};
 use crate::{
     Noun, Page, Seek, StoreError, StoredMessage, Tx,
     columns::{Entity, Of, all},
@@ -9,14 +10,14 @@ use crate::{
     page::Order,
     statements::statements,
 };
-use makima_model::{ContractId, HistoryEvent, OwnerId, TaskEvent, TaskEventKind, TaskId};
+use makima_model::{ContractId, OwnerId, TaskEvent, TaskEventKind, TaskId};
 use sqlx::{postgres::PgRow, sqlite::SqliteRow, types::Uuid};
 
 /// One thing that happened or was said.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedItem {
     /// An entry of the timeline.
-    History(HistoryEvent),
+    History(HistoryEntry),
     /// An event of a task.
     TaskEvent(TaskEvent),
     /// A message.
@@ -27,7 +28,7 @@ impl FeedItem {
     /// Its number among the owner's.
     pub fn seq(&self) -> i64 {
         match self {
-            Self::History(event) => event.seq,
+            Self::History(entry) => entry.event.seq,
             Self::TaskEvent(event) => event.seq,
             Self::Message(message) => message.feed_seq,
         }
@@ -57,11 +58,10 @@ impl FeedScope {
 
 /// Rows of a table behind a number and up to another, of a scope.
 macro_rules! after {
-    ($table:literal, $seq:literal, $scope:literal) => {
+    ($rows:expr, $seq:literal, $scope:literal) => {
         concat!(
-            "SELECT * FROM ",
-            $table,
-            " WHERE owner_id = $1 AND ",
+            $rows,
+            "owner_id = $1 AND ",
             $seq,
             " > $2 AND ",
             $seq,
@@ -76,16 +76,17 @@ macro_rules! after {
 
 statements! {
     NEWEST = "SELECT seq FROM owner_sequences WHERE owner_id = $1";
-    HISTORY = after!("history_events", "seq", "");
-    HISTORY_OF_CONTRACT = after!("history_events", "seq", "AND contract_id = $5");
-    HISTORY_OF_TASK = after!("history_events", "seq", "AND task_id = $5");
-    EVENTS = after!("task_events", "seq", "");
-    EVENTS_OF_CONTRACT = after!("task_events", "seq", "AND task_id IN (SELECT id FROM tasks WHERE contract_id = $5)");
-    EVENTS_OF_TASK = after!("task_events", "seq", "AND task_id = $5");
-    MESSAGES = after!("conversation_messages", "feed_seq", "");
-    MESSAGES_OF_CONTRACT = after!("conversation_messages", "feed_seq",
+    HISTORY = after!(entries!(), "seq", "");
+    HISTORY_OF_CONTRACT = after!(entries!(), "seq", "AND contract_id = $5");
+    HISTORY_OF_TASK = after!(entries!(), "seq", "AND task_id = $5");
+    EVENTS = after!("SELECT * FROM task_events WHERE ", "seq", "");
+    EVENTS_OF_CONTRACT = after!("SELECT * FROM task_events WHERE ", "seq",
         "AND task_id IN (SELECT id FROM tasks WHERE contract_id = $5)");
-    MESSAGES_OF_TASK = after!("conversation_messages", "feed_seq", "AND task_id = $5");
+    EVENTS_OF_TASK = after!("SELECT * FROM task_events WHERE ", "seq", "AND task_id = $5");
+    MESSAGES = after!("SELECT * FROM conversation_messages WHERE ", "feed_seq", "");
+    MESSAGES_OF_CONTRACT = after!("SELECT * FROM conversation_messages WHERE ", "feed_seq",
+        "AND task_id IN (SELECT id FROM tasks WHERE contract_id = $5)");
+    MESSAGES_OF_TASK = after!("SELECT * FROM conversation_messages WHERE ", "feed_seq", "AND task_id = $5");
     @numbered {
         OUTPUT_EVENTS by "seq" = "SELECT * FROM task_events WHERE owner_id = $3 AND task_id = $4 \
             AND event_type = 'output' AND seq <= $5";

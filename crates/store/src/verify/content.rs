@@ -3,8 +3,8 @@
 
 use super::Watch;
 use crate::{
-    ApiKey, ChatConversation, ChatMessage, Checkpoint, Command, InboxMessage, QuestionRow, Run, Snapshot,
-    StoreError, StoredMessage, Task, Tx, User,
+    ApiKey, ChatConversation, ChatMessage, Checkpoint, Command, Import, InboxMessage, QuestionRow, Run,
+    Snapshot, StoreError, StoredMessage, Task, Tx, User,
     columns::{Cells, Entity, Of},
     db::on,
     error::Act,
@@ -68,6 +68,8 @@ contents! {
     InboxMessage: "message", "messages to agents", "task_inbox", "message_id", "entry.*";
     Operation: "operation", "operations", "operations", "id", "entry.*";
     KeptRequest: "request", "requests that are done once", "idempotency_keys", "attempt_id", "entry.*";
+    Import: "import", "imports", "imports", "id", "entry.*, task.deleted_at",
+        " LEFT JOIN tasks AS task ON task.id = entry.task_id";
     HistoryEvent: "event", "events of the timeline", "history_events", "id", "entry.*";
     TaskEvent: "event", "events of tasks", "task_events", "id", "entry.*";
     BlobRef: "blob of user", "blobs", "blobs", "owner_id", "entry.*";

@@ -72,6 +72,10 @@ rules! {
         position!("task_checkpoints", outside);
     checkpoint_owner_task: "checkpoint", "its branch {other} is another task's", REPORT,
         position!("task_checkpoints", foreign);
+    import_place: "import", "its file goes on after message {a} of branch {other}, which has {b}, or is another task's", REPORT,
+        "SELECT import.id, branch.id AS other, import.head_seq AS a, branch.head_seq AS b FROM imports AS import \
+        JOIN conversation_branches AS branch ON branch.id = import.branch_id \
+        WHERE import.head_seq < branch.base_seq OR import.head_seq > branch.head_seq OR branch.task_id <> import.task_id";
     snapshot_of_checkpoint: "snapshot", "it was taken with checkpoint {other}, which was made at another moment, or tells of another snapshot", REPORT,
         "SELECT snapshot.id, made.id AS other FROM conversation_snapshots AS snapshot \
         JOIN task_checkpoints AS made ON made.id = snapshot.checkpoint_id \

@@ -55,6 +55,8 @@ rules! {
     blob_owner: "blob", "its owner {other} isn't there", REPORT, user!("blobs", "owner_id", "owner_id");
     history_owner: "event", "its owner {other} isn't there", REPORT, user!("history_events", "id", "owner_id");
     chat_owner: "conversation", "its owner {other} isn't there", REPORT, user!("mesh_chat_conversations", "id", "owner_id");
+    import_task: "import", "the task {other} that it became isn't there, or is another owner's", REPORT,
+        reference!("imports", "id", "task_id", "tasks");
     task_contract: "task", "its contract {other} isn't there, or is another owner's", REPORT,
         reference!("tasks", "id", "contract_id", "contracts");
     task_parent: "task", "the task {other} that spawned it isn't there, or is another owner's", REPORT,

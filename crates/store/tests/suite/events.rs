@@ -44,7 +44,7 @@ fn told(items: &[FeedItem]) -> Vec<String> {
     items
         .iter()
         .map(|item| match item {
-            FeedItem::History(event) => event.subtype.clone(),
+            FeedItem::History(entry) => entry.event.subtype.clone(),
             FeedItem::TaskEvent(event) => event.kind.to_string(),
             FeedItem::Message(stored) => stored.message.content.clone(),
         })
@@ -79,6 +79,8 @@ on_both_engines! {
         let [FeedItem::TaskEvent(event), FeedItem::Message(stored), FeedItem::History(entry)] = &items[..] else {
             panic!("{items:?}");
         };
+        assert_eq!(entry.task_name.as_ref(), Some(&task.name));
+        let entry = &entry.event;
         assert_eq!((event.id, event.task, event.run_number), (new_event.id, task.id, 1));
         assert_eq!((event.previous_status, event.new_status), (new_event.previous_status, new_event.new_status));
         assert_eq!((&event.data, event.created_at), (&new_event.data, new_event.created_at));

@@ -4,6 +4,7 @@ use crate::Code;
 use makima_model::{
     Answer, CheckpointId, CheckpointMade, ContractId, MessageId, OwnerId, PermissionMode, QuestionId, RunId,
     StopReason, TaskId,
+    diff::{GitDiff, Limits},
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +98,28 @@ pub struct StartRun {
     pub tool_key: Option<Secret>,
 }
 
+/// A difference that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WantedDiff {
+    /// The task.
+    pub task: TaskId,
+    /// The older commit; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The newer commit.
+    pub to: String,
+    /// How many lines around a change go with it.
+    pub context: u32,
+    /// Whether changes of white space alone are none.
+    pub ignore_whitespace: bool,
+    /// The one file that is asked for, by its name before or now as it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// How much of it may be told.
+    pub limits: Limits,
+}
+
 /// Files of a task's worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -183,6 +206,9 @@ pub enum Command {
         /// The task.
         task: TaskId,
     },
+    /// Tell what differs between two commits that the clone of a task's repository has. The answer is a [`GitDiff`]. Refused with
+    /// `CONFLICT` where it hasn't one of them.
+    Diff(WantedDiff),
     /// Look whether files of a task's worktree can be copied: they are there, files, and none leads out of it.
     CheckFiles {
         /// The task.
@@ -239,6 +265,8 @@ pub enum CommandResult {
     Checkpoint(Box<Checkpointed>),
     /// Of [`Command::CheckRepository`].
     Repository(RepositorySeen),
+    /// Of [`Command::Diff`].
+    Diff(GitDiff),
 }
 
 /// What came of a command.

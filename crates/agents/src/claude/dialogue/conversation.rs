@@ -1,21 +1,15 @@
 //! How the conversation grows out of what Claude Code streams and says.
 
-use super::{Talk, of_subagent, text};
+use super::{Talk, of_subagent};
 use crate::{
     Act, Delta, DeltaKind,
-    claude::{draft::Draft, session::COMPACTED},
+    claude::{
+        draft::Draft,
+        said::{self, INTERRUPTED, NOTHING, SYNTHETIC, joined, text},
+    },
 };
 use makima_model::{Message, MessageRole, Record};
 use serde_json::Value;
-
-/// How the program marks, in the user's name, that a turn was interrupted.
-const INTERRUPTED: &str = "[Request interrupted by user";
-
-/// The model that the program names for what it says itself.
-const SYNTHETIC: &str = "<synthetic>";
-
-/// What the program says where it has nothing to say.
-const NOTHING: &str = "(no content)";
 
 impl Talk {
     pub(super) fn streamed(&mut self, event: &Value) {
@@ -194,29 +188,17 @@ impl Talk {
 
     fn result_of_tool(&mut self, block: &Value, uuid: &str) {
         let call = text(&block["tool_use_id"]).to_owned();
-        let result = match &block["content"] {
-            Value::String(result) => result.clone(),
-            content => joined(content),
-        };
-        let message = Message {
-            tool_name: self.calls.remove(&call),
-            tool_result: Some(result),
-            is_error: Some(block["is_error"] == true),
-            tool_call_id: Some(call.clone()),
-            ..Message::said(self.clock.new_id(), MessageRole::Tool, "", self.clock.now())
-        };
+        let tool = self.calls.remove(&call);
+        let message = said::tool_result(block, self.clock.new_id(), tool, self.clock.now());
         self.tell_after(message, vec![call, uuid.to_owned()]);
     }
 
     /// The conversation goes on from a summary.
     pub(super) fn compacted(&mut self, boundary: String, summary: Option<(&str, String)>) {
         self.close_other();
-        let (mut content, mut names) = (COMPACTED.to_owned(), vec![boundary]);
-        if let Some((summary, uuid)) = summary {
-            content = format!("{content}\n\n{summary}");
-            names.push(uuid);
-        }
-        let message = self.of_program(&content);
+        let (summary, uuid) = summary.unzip();
+        let names: Vec<String> = std::iter::once(boundary).chain(uuid).collect();
+        let message = self.of_program(&said::compacted(summary));
         self.tell(message, &names);
     }
 
@@ -227,18 +209,4 @@ impl Talk {
     fn was_told(&mut self, uuid: &str) -> bool {
         !uuid.is_empty() && !self.told.insert(uuid.to_owned())
     }
-}
-
-/// The text of a message's content: a string, or the texts of its blocks. What is no text is named.
-fn joined(content: &Value) -> String {
-    if let Value::String(text) = content {
-        return text.clone();
-    }
-    let blocks = content.as_array().into_iter().flatten();
-    let texts = blocks.filter_map(|block| match text(&block["type"]) {
-        "text" => Some(text(&block["text"]).to_owned()),
-        "tool_result" | "" => None,
-        kind => Some(format!("[{kind}]")),
-    });
-    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
 }

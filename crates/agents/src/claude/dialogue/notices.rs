@@ -1,7 +1,10 @@
 //! What Claude Code tells beside the conversation.
 
-use super::{Talk, text};
-use crate::claude::failure::{self, cut};
+use super::Talk;
+use crate::claude::{
+    failure::{self, cut},
+    said::text,
+};
 use makima_model::{AgentFailure, NoticeLevel, Record};
 use serde_json::Value;
 

@@ -3,13 +3,15 @@
 use crate::{
     arguments::Global,
     connection::ServerChoice,
+    differences,
     failure::{Exit, Failure},
     pages::{Pages, left_out},
     printer::{Line, Printer, Style, Table, ago},
     reference::TaskRef,
 };
 use clap::Args;
-use makima_model::Clock;
+use makima_model::{Clock, Point};
+use makima_wire::DiffQuery;
 
 /// Show the checkpoints of a task, newest first
 #[derive(Debug, Args)]
@@ -20,6 +22,9 @@ Example:
 pub(crate) struct CheckpointsArguments {
     /// The task: 4 or more characters of its id or short id, or its name
     task: TaskRef,
+    /// Show what each changed, line by line; with --json `makima task checkpoint-diff` tells it
+    #[arg(long)]
+    with_diff: bool,
     #[command(flatten)]
     pages: Pages,
     #[command(flatten)]
@@ -32,6 +37,10 @@ pub(crate) async fn checkpoints(
     arguments: CheckpointsArguments,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
+    if arguments.with_diff && printer.is_json() {
+        return Err(Failure::usage("--with-diff has no document of its own")
+            .hint("`makima task checkpoint-diff <task> <number> --json` has one for each checkpoint"));
+    }
     let client = arguments.server.client(&global.data()?)?;
     let task = arguments.task.find(&client).await?;
     let mut page = arguments.pages.walk(async |list| client.checkpoints(task.id, &list).await).await?;
@@ -47,6 +56,24 @@ pub(crate) async fn checkpoints(
         return Ok(Exit::Done);
     }
     let now = Clock::system().now();
+    if arguments.with_diff {
+        printer.page();
+        for checkpoint in &page.checkpoints {
+            printer.line(
+                Line::styled(Style::Strong, format!("checkpoint {}", checkpoint.checkpoint_number))
+                    .plain(format!("  {}", checkpoint.message))
+                    .then(Style::Faint, format!("  {}", ago(checkpoint.created_at, now))),
+            );
+            let point = Point::Checkpoint(checkpoint.id);
+            let told = client.checkpoint_diff(task.id, &point, &DiffQuery::default()).await?;
+            let number = checkpoint.checkpoint_number;
+            let how_to_see =
+                format!("makima task checkpoint-diff {} {number} --path <file>", task.id.short());
+            differences::show(&told.diff, &how_to_see, printer);
+        }
+        left_out(&mut page).into_iter().for_each(|line| printer.line(Line::styled(Style::Faint, line)));
+        return Ok(Exit::Done);
+    }
     let mut table = Table::new(["no.", "commit", "kind", "files", "lines", "message", "made"], "message");
     for checkpoint in &page.checkpoints {
         table.row([

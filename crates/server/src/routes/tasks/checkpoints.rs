@@ -12,9 +12,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use makima_model::TaskId;
+use makima_model::{Point, TaskId};
 use makima_store as store;
-use makima_wire::{Checkpoint, CheckpointList, CreateCheckpoint, List, Operation};
+use makima_wire::{Checkpoint, CheckpointDiff, CheckpointList, CreateCheckpoint, DiffQuery, List, Operation};
 
 /// The checkpoints of a task, newest first.
 #[utoipa::path(get, path = "/api/v1/mesh/tasks/{id}/checkpoints", tag = "checkpoints",
@@ -47,6 +47,30 @@ pub(crate) async fn create_checkpoint(
         Making::Made(checkpoint) => (StatusCode::CREATED, Json(shown(*checkpoint))).into_response(),
         Making::GoesOn(operation) => answered(*operation).into_response(),
     })
+}
+
+/// What differs between a checkpoint and the one before it, or any moment of the task (`from`).
+///
+/// The patch against the checkpoint before it, or the commit that the task began from, is kept with each, so that is told while every daemon
+/// is offline. Whatever else is asked the task's daemon computes; if that isn't connected: 503 `NO_DAEMON`. A file's hunks are left out (`truncated`) where the whole would be
+/// larger than 2 MiB or the file than 512 KiB; asked for by its `path` it has up to 8 MiB.
+#[utoipa::path(get, path = "/api/v1/mesh/tasks/{id}/checkpoints/{cid}/diff", tag = "checkpoints",
+    params(("id" = TaskId, Path), ("cid" = String, Path, description = "Its id, its number, or its commit"), DiffQuery),
+    responses((status = 200, body = CheckpointDiff), ApiError))]
+pub(crate) async fn checkpoint_diff(
+    caller: Caller,
+    State(app): State<App>,
+    Path((id, name)): Path<(TaskId, String)>,
+    Query(query): Query<DiffQuery>,
+) -> Result<Json<CheckpointDiff>, ApiError> {
+    let name = name.strip_prefix("checkpoint:").unwrap_or(&name);
+    let checkpoint = Point::checkpoint(name).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let view = app.checkpoint_diff(caller, id, &checkpoint, query).await?;
+    Ok(Json(CheckpointDiff {
+        checkpoint: shown(view.checkpoint),
+        diff: view.diff,
+        previous_checkpoint: view.previous.map(shown),
+    }))
 }
 
 fn shown(checkpoint: store::Checkpoint) -> Checkpoint {

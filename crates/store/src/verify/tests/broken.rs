@@ -42,6 +42,8 @@ const NEXT: &str = "UPDATE owner_sequences SET seq = seq + 1 WHERE owner_id = {a
 
 pub(super) const BREAKS: &[Break] = &[
     // References.
+    ("import_task", &["import_place"], &["UPDATE imports SET task_id = {no}"]),
+    ("import_place", &[], &["UPDATE imports SET head_seq = 9"]),
     (
         "owner_sequence",
         &[],
@@ -693,6 +695,7 @@ pub(super) const BREAKS: &[Break] = &[
         WHERE event_type = 'turn' AND run_number = 1"],
     ),
     ("unreadable", &["checkpoint_patch"], &["UPDATE blobs SET bytes = -1"]),
+    ("unreadable", &[], &["UPDATE imports SET source = 'whim'"]),
     ("unreadable", &[], &["UPDATE operations SET origin = 'whim' WHERE state = 'abandoned'"]),
     ("unreadable", &[], &["UPDATE idempotency_keys SET codec = 99 WHERE status IS NOT NULL"]),
     ("unreadable", &[], &["UPDATE mesh_chat_messages SET codec = 99"]),

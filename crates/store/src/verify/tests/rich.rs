@@ -3,20 +3,20 @@
 mod changes;
 
 use crate::{
-    ApiKey, ChatConversation, ChatMessage, Checkpoint, Db, InboxMessage, KeyKind, NewCommand, NewHistory,
-    NewKey, NewTaskEvent, Order, Run, Seek, Snapshot, Task, Tx, User, UserKind, blobs, chats, checkpoints,
-    commands, contracts,
+    ApiKey, ChatConversation, ChatMessage, Checkpoint, Db, FilePart, Import, InboxMessage, KeyKind,
+    NewCommand, NewHistory, NewKey, NewTaskEvent, Order, Run, Seek, Snapshot, Task, Tx, User, UserKind,
+    blobs, chats, checkpoints, commands, contracts,
     conversations::{self, PackedMessage},
     daemons::{self, Hello},
-    events, inbox, keys,
+    events, imports, inbox, keys,
     native::{self, Lines},
     questions, runs, snapshots, tasks, users,
 };
 use makima_model::{
     Answer, BlobRef, Branch, BranchReason, Chat, ChatContext, CheckpointId, CheckpointKind, CheckpointMade,
-    Clock, Contract, ContractId, ContractStatus, DaemonId, EventKind, Message, MessageRole, NativeLine,
-    OwnerId, Phase, Position, PrincipalId, Question, QuestionKind, RunOutcome, SnapshotType, TaskEventKind,
-    TaskRole, TaskStatus, TurnEnd, TurnOutcome, Usage,
+    Clock, Contract, ContractId, ContractStatus, DaemonId, EventKind, ImportSource, Message, MessageRole,
+    NativeLine, OwnerId, Phase, Position, PrincipalId, Question, QuestionKind, RunOutcome, SnapshotType,
+    TaskEventKind, TaskRole, TaskStatus, TurnEnd, TurnOutcome, Usage,
 };
 use serde_json::json;
 
@@ -475,7 +475,24 @@ impl Builder<'_> {
 
     async fn idle(&self, done: &Task) {
         let mut tx = self.db.begin().await.unwrap();
-        self.task(&mut tx, "idle", None).await;
+        let (idle, _) = self.task(&mut tx, "idle", None).await;
+        let import = Import {
+            id: self.clock.new_id(),
+            owner: self.owner,
+            source: ImportSource::ClaudeCode,
+            session_id: "session".into(),
+            copy: 0,
+            task: idle.id,
+            in_trash: false,
+            position: Position { branch: idle.conversation, seq: 0 },
+            reached: FilePart { bytes: 0, digest: String::new() },
+            created_at: self.clock.now(),
+            finished_at: None,
+            finished_bytes: None,
+        };
+        assert!(imports::insert(&mut tx, &import).await.unwrap());
+        imports::add_end(&mut tx, self.owner, import.id).await.unwrap();
+        imports::finish(&mut tx, self.owner, import.id, self.clock.now()).await.unwrap();
         self.event(&mut tx, done, TaskEventKind::Output, json!({ "text": "another notice" }));
         tx.commit().await.unwrap();
     }

@@ -2,9 +2,7 @@
 
 use super::Builder;
 use crate::{
-    Db, NewCommand, Order, Run, Seek, Task, Tx, checkpoints, commands, contracts, conversations,
-    db::on,
-    erase,
+    Db, NewCommand, Order, Run, Seek, Task, Tx, checkpoints, commands, contracts, conversations, erase,
     idempotency::{self, Asked},
     operations::{self, Ending, Filter},
     tasks, trash,
