@@ -12,6 +12,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 const FIRST: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LAST: Duration = Duration::from_secs(2);
+/// The pause with which whoever waits is told why: nobody notices those before it. It comes once, as each before the last.
+pub(crate) const TOLD: Duration = Duration::from_millis(400);
 
 /// What is known of a request that has not been answered.
 #[derive(Debug)]
@@ -89,6 +91,7 @@ mod tests {
             pauses.push(pause.as_millis());
         }
         assert_eq!(pauses[..6], [100, 200, 400, 800, 1600, 2000]);
+        assert_eq!(pauses.iter().filter(|pause| **pause == TOLD.as_millis()).count(), 1);
         assert!((25_000..=30_000).contains(&pauses.iter().sum::<u128>()), "{pauses:?}");
     }
 

@@ -95,6 +95,8 @@ impl DaemonClient {
         let http = reqwest::Client::builder()
             .connect_timeout(PATIENCE)
             .read_timeout(STANDSTILL)
+            // One that was kept could be half-open by now, and be noticed only when it stands still.
+            .pool_max_idle_per_host(0)
             .build()
             .map_err(|source| ClientError::Unreachable { url: url.clone(), source })?;
         Ok(Self { http, url, key: key.to_owned() })

@@ -1,6 +1,9 @@
 //! The HTTP API, typed: what the command line and the server's own tests speak.
 
-use crate::{ClientError, again::Again};
+use crate::{
+    ClientError,
+    again::{Again, TOLD},
+};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt};
 use makima_model::{
@@ -28,6 +31,7 @@ pub struct Client {
     url: String,
     key: Option<String>,
     program: Option<String>,
+    waits: fn(&ClientError),
     clock: Clock,
 }
 
@@ -44,6 +48,7 @@ impl Client {
             url: url.trim_end_matches('/').to_owned(),
             key,
             program: None,
+            waits: |_| {},
             clock: Clock::system(),
         })
     }
@@ -51,6 +56,11 @@ impl Client {
     /// The same, saying to the server which program asks.
     pub fn called(self, program: &str) -> Self {
         Self { program: Some(program.to_owned()), ..self }
+    }
+
+    /// The same, telling why nothing comes yet, once for each request that is sent again until it is answered.
+    pub fn telling(self, waits: fn(&ClientError)) -> Self {
+        Self { waits, ..self }
     }
 
     /// The server's address, without a slash at its end.
@@ -399,7 +409,12 @@ impl Client {
             match self.read(copy).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => match again.after(&error, Instant::now()) {
-                    Some(pause) => tokio::time::sleep(pause).await,
+                    Some(pause) => {
+                        if pause == TOLD {
+                            (self.waits)(&error);
+                        }
+                        tokio::time::sleep(pause).await;
+                    }
                     None => return Err(error),
                 },
             }

@@ -8,8 +8,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
 use tokio::process::Command;
 
-/// How long an agent's program may take to tell its version.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an agent's program may take to tell its version. On a busy machine a large one takes many seconds, and one that is taken to
+/// be missing gets no task.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Those that are tried as the default, the first that is there.
 const DEFAULTS: [&str; 2] = ["claude", "scripted"];

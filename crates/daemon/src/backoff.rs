@@ -4,7 +4,8 @@ use makima_model::{Clock, CommandId};
 use std::time::Duration;
 
 const SHORTEST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(30);
+/// Shorter than a server that has just started waits for its daemons before it gives up their runs.
+const LONGEST: Duration = Duration::from_secs(20);
 
 pub(crate) struct Backoff {
     clock: Clock,
@@ -44,5 +45,21 @@ mod tests {
         assert!(pauses[10..].windows(2).any(|two| two[0] != two[1]));
         backoff.reset();
         assert!(backoff.next() <= SHORTEST);
+    }
+
+    #[test]
+    fn whoever_is_away_for_hours_is_tried_all_the_time() {
+        let mut backoff = Backoff::new(Clock::system());
+        let day = Duration::from_secs(24 * 3600);
+        let (mut gone, mut tries) = (Duration::ZERO, 0);
+        while gone < day {
+            let pause = backoff.next();
+            assert!(pause >= SHORTEST / 2 && pause <= LONGEST, "{pause:?} after {gone:?}");
+            gone += pause;
+            tries += 1;
+        }
+        // Neither given up, nor hammered at.
+        let (least, most) = (day.as_secs() / 20, day.as_secs() / 10 + 10);
+        assert!((least..=most).contains(&tries), "{tries}");
     }
 }

@@ -8,7 +8,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     path::PathBuf,
-    time::Duration,
 };
 
 /// All that a daemon is told.
@@ -30,8 +29,6 @@ pub struct DaemonConfig {
     pub max_concurrent_tasks: u32,
     /// How often it says that it is there, at the least.
     pub heartbeat_seconds: u64,
-    /// How long the server may be silent before it is connected to anew; it is asked for a sign of life at each heartbeat.
-    pub silence: Duration,
     /// How many bytes of what agents say may wait here for the server. Behind that, agents wait.
     pub max_journal_bytes: u64,
     /// The agents, by name.

@@ -138,7 +138,7 @@ impl Connection {
                 ending = speaking => ending,
                 ending = listening => ending,
                 ending = taking => ending,
-                () = silence(&session, self.workshop.config.silence) => Ending::Silent,
+                () = silence(&session, patience(heartbeat)) => Ending::Silent,
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), sender.close()).await;
@@ -190,6 +190,11 @@ async fn welcome(receiver: &mut FrameReceiver) -> Result<(Duration, BTreeMap<Run
         }
     };
     tokio::time::timeout(WELCOME_WITHIN, answer).await.unwrap_or(Err(Ending::Silent))
+}
+
+/// How long the server may be silent that gives a sign of life at each of these heartbeats, and is asked for one.
+fn patience(heartbeat: Duration) -> Duration {
+    heartbeat * 5 / 2
 }
 
 /// Ends when nothing was heard for too long.

@@ -1,6 +1,6 @@
 //! What keeps this daemon from working, as the server is told of it: by heartbeats, which need no disk.
 //!
-//! Whoever finds that a disk is in the way says so here, goes on trying, and says so when it works again. The log has the
+//! Whoever finds that something is in the way says so here, goes on trying, and says so when it works again. The log has the
 //! beginning and the end of it, not each try.
 
 use crate::{DaemonError, error::told};
@@ -65,6 +65,8 @@ pub(crate) enum Held {
     Commands,
     /// A run: its agent waits, or its end can't be written.
     Run(RunId),
+    /// A run whose agent waits until the server has taken what it said.
+    Paused(RunId),
     /// Nothing yet: there is little room.
     LittleRoom,
 }
@@ -82,10 +84,22 @@ impl Troubles {
     pub(crate) fn begin(&self, held: Held, why: String) {
         let before = self.locked().insert(held, why.clone());
         if before.is_none() {
-            tracing::error!(?held, why, "held up; it is tried again until it works");
+            tracing::error!(?held, why, "held up; it goes on by itself once that is over");
         }
         if before != Some(why) {
             self.changed.notify_one();
+        }
+    }
+
+    /// The agent of this run waits for the server, or no longer does.
+    pub(crate) fn pause(&self, run: RunId, waits: bool) {
+        match waits {
+            true => self.begin(
+                Held::Paused(run),
+                "the server has not taken what agents said, and no more of it may wait here (daemon.max_journal_bytes)"
+                    .to_owned(),
+            ),
+            false => self.end(Held::Paused(run)),
         }
     }
 
@@ -100,8 +114,13 @@ impl Troubles {
     /// What the server is told.
     pub(crate) fn words(&self) -> Option<String> {
         let known = self.locked();
-        let (_, why) = known.first_key_value()?;
-        let runs = known.keys().filter(|held| matches!(held, Held::Run(_))).count();
+        let (first, why) = known.first_key_value()?;
+        let waits_for_it = |held: &&Held| match first {
+            Held::Commands | Held::Run(_) => matches!(held, Held::Run(_)),
+            Held::Paused(_) => matches!(held, Held::Paused(_)),
+            Held::LittleRoom => false,
+        };
+        let runs = known.keys().filter(waits_for_it).count();
         Some(match runs {
             0 => why.clone(),
             1 => format!("{why}; 1 run waits for it"),
@@ -172,7 +191,14 @@ mod tests {
         assert_eq!(troubles.words().as_deref(), Some("none; 2 runs wait for it"));
         troubles.end(one);
         assert_eq!(troubles.words().as_deref(), Some("none; 1 run waits for it"));
+        // One that waits for the server doesn't wait for the disk.
+        let paused = [clock.new_id(), clock.new_id()];
+        paused.iter().for_each(|run| troubles.pause(*run, true));
+        assert_eq!(troubles.words().as_deref(), Some("none; 1 run waits for it"));
         troubles.end(other);
+        let words = troubles.words().unwrap();
+        assert!(words.contains("max_journal_bytes") && words.ends_with("; 2 runs wait for it"), "{words}");
+        paused.iter().for_each(|run| troubles.pause(*run, false));
         assert_eq!(troubles.words().as_deref(), Some("little"));
         troubles.end(Held::LittleRoom);
         assert_eq!(troubles.words(), None);

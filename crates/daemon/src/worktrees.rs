@@ -125,6 +125,7 @@ impl Worktrees {
             Ok(Taken::KeptInClone) => Published::Clone,
             Err(error) => Published::Failed { message: crate::error::told(&error) },
         };
+        self.failpoints.at("branch.published").await;
         // What was published for the same end is told again: a daemon that died may not have told it.
         if file.published.as_ref() == Some(&published) && file.published_at != Some(end) {
             return Ok(None);

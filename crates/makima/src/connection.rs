@@ -4,9 +4,10 @@ use crate::{
     credentials::Credentials,
     data_folder::DataFolder,
     failure::{Exit, Failure},
+    printer::{Line, Printer, Style, one_line},
 };
 use clap::Args;
-use makima_client::Client;
+use makima_client::{Client, ClientError};
 
 /// The address of a server that nobody moved.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7447";
@@ -45,8 +46,15 @@ impl ServerChoice {
             },
         };
         // By this the server knows where a change of history was asked for.
-        Ok(Client::new(&url, Some(key))?.called(concat!("makima-cli/", env!("CARGO_PKG_VERSION"))))
+        let client = Client::new(&url, Some(key))?.telling(tell_of_waiting);
+        Ok(client.called(concat!("makima-cli/", env!("CARGO_PKG_VERSION"))))
     }
+}
+
+/// Says why nothing comes yet: on standard error, whatever else is printed.
+pub(crate) fn tell_of_waiting(why: &ClientError) {
+    let why = one_line(&why.to_string());
+    Printer::new(false).note(Line::styled(Style::Warn, "waiting: ").plain(why));
 }
 
 /// There is no trace of a server.

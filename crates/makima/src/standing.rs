@@ -27,8 +27,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const MAX_CONCURRENT_TASKS: u32 = 4;
 const HEARTBEAT_SECONDS: u64 = 10;
 const MAX_JOURNAL_BYTES: u64 = 1 << 30;
-/// How long a daemon hears nothing of its server before it connects anew.
-const SILENCE: Duration = Duration::from_secs(25);
 
 /// Where a server listens and what it keeps its data in, as flags and variables say.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -92,7 +90,7 @@ pub(crate) async fn start_server(
         },
         web: Some(web_asset),
         failpoints: environment::failpoints(),
-        settings: Settings { heartbeat: Duration::from_secs(heartbeat(config)), ..Settings::default() },
+        settings: Settings::beating(Duration::from_secs(heartbeat(config))),
     };
     Server::start(server).await.map_err(|error| {
         let hint = match &error {
@@ -152,7 +150,6 @@ pub(crate) async fn start_daemon(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         max_concurrent_tasks: tasks.map_or(MAX_CONCURRENT_TASKS, |tasks| tasks.get().into()),
         heartbeat_seconds: heartbeat(config),
-        silence: SILENCE,
         max_journal_bytes: config.daemon.max_journal_bytes.map_or(MAX_JOURNAL_BYTES, NonZeroU64::get),
         agents: options.agents,
         environment: environment::all().into_iter().collect(),

@@ -35,7 +35,7 @@ words! {
         Done = "done",
         /// It could not be done, and nothing has changed.
         Failed = "failed",
-        /// Nobody waits for its effect any more.
+        /// It was given up, since the daemon that it waited for is away. Nothing has changed, but on that daemon perhaps.
         Abandoned = "abandoned",
     }
 }

@@ -1,4 +1,4 @@
-//! Which daemon runs a task: the one it names, else the least loaded that can.
+//! Which daemon runs a task: the one it names, else the least loaded that can and has nothing in its way.
 
 use crate::{Daemon, DaemonId, DaemonStatus, TaskRole};
 
@@ -57,6 +57,12 @@ pub fn place(need: &Need<'_>, daemons: &[Daemon]) -> Placement {
     if able.is_empty() {
         return wait("waits for a daemon that reaches the repository: no connected one does".to_owned());
     }
+    // A run that something is in the way of soon ends, and its place is free for the next one: rather waits a task for a place
+    // on a daemon that works. Where none does, it is tried.
+    let has_trouble = able.iter().any(|daemon| daemon.trouble.is_some());
+    if able.iter().any(|daemon| daemon.trouble.is_none()) {
+        able.retain(|daemon| daemon.trouble.is_none());
+    }
     if need.role == TaskRole::Worker {
         able.retain(|daemon| daemon.running_tasks < daemon.max_concurrent_tasks);
     }
@@ -66,6 +72,9 @@ pub fn place(need: &Need<'_>, daemons: &[Daemon]) -> Placement {
             Some(agent) => Placement::On { daemon: daemon.id, agent: agent.to_owned() },
             None => wait("waits for a daemon that has an agent: no connected one has".to_owned()),
         },
+        None if has_trouble => {
+            wait("waits for a free place: every daemon that can run it is full or in trouble".to_owned())
+        }
         None => wait("waits for a free place: every daemon that can run it is full".to_owned()),
     }
 }
@@ -141,6 +150,24 @@ mod tests {
         assert!(reason(place(&any(), &daemons)).contains("full"));
         let supervisor = Need { role: TaskRole::Supervisor, ..any() };
         assert!(matches!(place(&supervisor, &daemons), Placement::On { .. }));
+    }
+
+    #[test]
+    fn a_daemon_in_trouble_gets_what_no_other_can_run() {
+        let clock = Clock::system();
+        let mut daemons = [daemon(&clock, "a", 0), daemon(&clock, "b", 3)];
+        daemons[0].trouble = Some("there is no room left".into());
+        let on = |n: usize| Placement::On { daemon: daemons[n].id, agent: "claude".into() };
+        assert_eq!(place(&any(), &daemons), on(1));
+        // Its worktree is there, or somebody asked for it.
+        assert_eq!(place(&Need { target: Some(daemons[0].id), ..any() }, &daemons), on(0));
+        let far = [daemons[1].id];
+        assert_eq!(place(&Need { out_of_reach: &far, ..any() }, &daemons), on(0));
+        let mut full = daemons.clone();
+        full[1].running_tasks = 4;
+        assert!(reason(place(&any(), &full)).contains("full or in trouble"));
+        full[1].trouble = Some("it is read-only".into());
+        assert_eq!(place(&any(), &full), on(0));
     }
 
     #[test]

@@ -68,9 +68,16 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        Self::beating(Duration::from_secs(10))
+    }
+}
+
+impl Settings {
+    /// Those of a server whose daemons send a heartbeat so often.
+    pub fn beating(heartbeat: Duration) -> Self {
         Self {
-            heartbeat: Duration::from_secs(10),
-            silence: Duration::from_secs(25),
+            heartbeat,
+            silence: heartbeat * 5 / 2,
             grace: Duration::from_secs(30),
             patience: Duration::from_secs(25),
             stall: Duration::from_secs(30),

@@ -4,11 +4,15 @@ use makima_model::BlobRef;
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
 };
 use tokio::{
     fs,
     io::{self, AsyncWriteExt},
 };
+
+/// How old a file must be to be left over: no upload takes so long.
+pub(crate) const LEFT_OVER: Duration = Duration::from_secs(60 * 60);
 
 /// Why a blob can't be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +79,27 @@ impl Blobs {
         }
     }
 
+    /// Removes what uploads left that ended with their server. Other servers may be at work in the same folder.
+    pub(crate) async fn sweep(&self, now: SystemTime) -> io::Result<()> {
+        let mut parts = match fs::read_dir(&self.folder).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            parts => parts?,
+        };
+        while let Some(part) = parts.next_entry().await? {
+            let mut files = fs::read_dir(part.path()).await?;
+            while let Some(file) = files.next_entry().await? {
+                let path = file.path();
+                // One that isn't there any more was kept meanwhile.
+                let written = file.metadata().await.and_then(|metadata| metadata.modified());
+                let age = written.ok().and_then(|at| now.duration_since(at).ok());
+                if path.extension().is_some_and(|ending| ending == "new") && age > Some(LEFT_OVER) {
+                    fs::remove_file(path).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, hash: &str) -> Result<PathBuf, BlobError> {
         let good = hash.len() == 64 && hash.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
         if !good {
@@ -123,7 +148,11 @@ async fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&beside).await;
         return Err(error);
     }
-    fs::File::open(folder).await?.sync_all().await
+    // Its name, and those of its folder and of all blobs' where they are new.
+    for folder in path.ancestors().skip(1).take(3).filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::File::open(folder).await?.sync_all().await?;
+    }
+    Ok(())
 }
 
 async fn fill(beside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -166,6 +195,23 @@ mod tests {
         }
         assert!(matches!(blobs.put(&hash, b"other").await, Err(BlobError::Mismatch { .. })));
         assert!(matches!(blobs.put("../../etc/passwd", b"x").await, Err(BlobError::NoHash { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_server_left_is_swept_once_no_server_can_be_writing_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path().join("blobs"));
+        let now = SystemTime::from(makima_model::Clock::system().now().utc());
+        blobs.sweep(now).await.unwrap();
+        let hash = blake3::hash(b"patch").to_hex().to_string();
+        blobs.put(&hash, b"patch").await.unwrap();
+        let kept = folder.path().join("blobs").join(&hash[..2]).join(&hash);
+        let left = kept.with_extension("4711-0.new");
+        std::fs::write(&left, b"pat").unwrap();
+        blobs.sweep(now).await.unwrap();
+        assert!(left.exists());
+        blobs.sweep(now + LEFT_OVER + Duration::from_secs(60)).await.unwrap();
+        assert!(kept.exists() && !left.exists());
     }
 
     /// Fault: the disk of the server's files is full

@@ -4,7 +4,7 @@
 //! connection that breaks is begun again by the daemon from there.
 
 use crate::{
-    App,
+    App, Settings,
     app::{Hearing, Piece, Voice},
     caller::Caller,
     error::ApiError,
@@ -18,10 +18,10 @@ use futures::{SinkExt, StreamExt, stream::SplitStream};
 use makima_model::{DaemonId, OwnerId};
 use makima_store::Wake;
 use makima_wire::frame::{Command, FromDaemon, Hello, PROTOCOL, Secret, ToDaemon};
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    sync::{broadcast::error::RecvError, mpsc},
-    time::{Instant, timeout, timeout_at},
+    sync::{Notify, broadcast::error::RecvError, mpsc, watch},
+    time::{sleep, timeout},
 };
 
 /// How long a daemon may take to say who it is.
@@ -161,14 +161,9 @@ async fn attend(
     stream: &mut SplitStream<WebSocket>,
     out: &mpsc::Sender<ToDaemon>,
 ) -> Ending {
-    let mut wakes = app.db().wakeups();
-    let failed = Arc::new(tokio::sync::Notify::new());
-    let patience = app.settings().silence;
-    let mut heard = Instant::now();
-    if let Err(error) = send_commands(app, (owner, daemon), voice, out).await {
-        return error;
-    }
-    // Only now that the daemon's own runs are known again can new ones be counted right. Beside, since it asks this daemon.
+    let failed = Arc::new(Notify::new());
+    let beats = watch::Sender::new(None);
+    // Its own runs are known again, so new ones can be counted right. Beside, since it asks this daemon.
     tokio::spawn({
         let app = app.clone();
         async move {
@@ -177,65 +172,110 @@ async fn attend(
             }
         }
     });
+    // Beside each other: what waits for the database keeps nobody from listening.
+    tokio::select! {
+        () = voice.lost.cancelled() => Ending::Replaced,
+        () = failed.notified() => Ending::Ingest,
+        ending = listen(app, (owner, daemon), stream, (out, &failed), &beats) => ending,
+        ending = note_beats(app, (owner, daemon), voice, beats.subscribe()) => ending,
+        ending = send_commands(app, (owner, daemon), voice, out) => ending,
+    }
+}
+
+/// Hands on what the daemon reports, until it is silent: as long as reports are not taken, that is not its silence.
+async fn listen(
+    app: &App,
+    (owner, daemon): (OwnerId, DaemonId),
+    stream: &mut SplitStream<WebSocket>,
+    (out, failed): (&mpsc::Sender<ToDaemon>, &Arc<Notify>),
+    beats: &watch::Sender<Option<String>>,
+) -> Ending {
+    let Settings { silence, heartbeat, .. } = app.settings();
     loop {
-        tokio::select! {
-            () = voice.lost.cancelled() => return Ending::Replaced,
-            () = failed.notified() => return Ending::Ingest,
-            // What has come is heard before silence is judged: who listens may have waited for the database.
-            frame = timeout_at(heard + patience, next(stream)) => {
-                let Ok(frame) = frame else { return Ending::Silent(patience) };
-                heard = Instant::now();
-                let job = match frame {
-                    Err(ending) => return ending,
-                    Ok(FromDaemon::Hello(_)) => return Ending::Refused("it said hello twice".to_owned()),
-                    Ok(FromDaemon::Heartbeat { trouble }) => {
-                        let newest = app.hear_heartbeat(owner, daemon, voice.number, trouble.as_deref()).await;
-                        // Where that can't be looked up now, the next one tells.
-                        match newest.or_else(|error| app.tolerate(error).map(|()| true)) {
-                            Ok(true) => continue,
-                            Ok(false) => return Ending::Replaced,
-                            Err(error) => return error.into(),
-                        }
-                    }
-                    Ok(FromDaemon::Delta { run, after, message, kind, text }) => {
-                        if !app.is_listened_to() {
-                            continue;
-                        }
-                        What::Delta(Piece { run, after, message, kind, text })
-                    }
-                    Ok(FromDaemon::Acknowledged { command }) => What::Acknowledged { command },
-                    Ok(FromDaemon::Finished { command, outcome }) => What::Finished { command, outcome },
-                    Ok(FromDaemon::Entries { run, entries }) => What::Entries { run, entries },
-                };
-                let job = Job { daemon, what: job, out: out.clone(), failed: failed.clone() };
-                tokio::select! {
-                    () = app.ingest(owner, job) => {}
-                    () = voice.lost.cancelled() => return Ending::Replaced,
-                }
-                // While reports wait for the database nobody listens: that is not the daemon's silence.
-                heard = Instant::now();
+        let what = match timeout(silence, next(stream)).await {
+            Err(_) => return Ending::Silent(silence),
+            Ok(Err(ending)) => return ending,
+            Ok(Ok(FromDaemon::Hello(_))) => return Ending::Refused("it said hello twice".to_owned()),
+            Ok(Ok(FromDaemon::Heartbeat { trouble })) => {
+                beats.send_replace(trouble);
+                continue;
             }
-            wake = wakes.recv() => match wake {
-                Ok(Wake::Commands(of)) if of != daemon => {}
-                Ok(Wake::Commands(_) | Wake::Lagged) | Err(RecvError::Lagged(_)) => {
-                    if let Err(error) = send_commands(app, (owner, daemon), voice, out).await {
-                        return error;
-                    }
+            Ok(Ok(FromDaemon::Delta { run, after, message, kind, text })) => {
+                if !app.is_listened_to() {
+                    continue;
                 }
-                Ok(_) => {}
-                Err(RecvError::Closed) => return Ending::Closed,
-            },
-            () = tokio::time::sleep(LOOK_AGAIN) => {
-                if let Err(error) = send_commands(app, (owner, daemon), voice, out).await {
-                    return error;
-                }
+                What::Delta(Piece { run, after, message, kind, text })
+            }
+            Ok(Ok(FromDaemon::Acknowledged { command })) => What::Acknowledged { command },
+            Ok(Ok(FromDaemon::Finished { command, outcome })) => What::Finished { command, outcome },
+            Ok(Ok(FromDaemon::Entries { run, entries })) => What::Entries { run, entries },
+        };
+        let job = Job { daemon, what, out: out.clone(), failed: failed.clone() };
+        let mut handing = pin!(app.ingest(owner, job));
+        loop {
+            tokio::select! {
+                () = &mut handing => break,
+                // Its heartbeats lie unread behind what can't be taken yet: to all who ask, it is there.
+                () = sleep(heartbeat) => beats.send_modify(|_| {}),
+            }
+        }
+    }
+}
+
+/// Notes each beat of the daemon's heart, and what it said of itself with it. When nothing is in its way any more, tasks may have
+/// waited for that.
+async fn note_beats(
+    app: &App,
+    (owner, daemon): (OwnerId, DaemonId),
+    voice: &Voice,
+    mut beats: watch::Receiver<Option<String>>,
+) -> Ending {
+    let mut had_trouble = false;
+    while beats.changed().await.is_ok() {
+        let trouble = beats.borrow_and_update().clone();
+        let newest = app.hear_heartbeat(owner, daemon, voice.number, trouble.as_deref()).await;
+        // Where that can't be looked up now, the next one tells.
+        match newest.or_else(|error| app.tolerate(error).map(|()| true)) {
+            Ok(true) => {}
+            Ok(false) => return Ending::Replaced,
+            Err(error) => return error.into(),
+        }
+        if std::mem::replace(&mut had_trouble, trouble.is_some()) && trouble.is_none() {
+            app.place_soon(owner);
+        }
+    }
+    Ending::Closed
+}
+
+/// Sends what is queued for the daemon, whenever something is.
+async fn send_commands(
+    app: &App,
+    (owner, daemon): (OwnerId, DaemonId),
+    voice: &Voice,
+    out: &mpsc::Sender<ToDaemon>,
+) -> Ending {
+    let mut wakes = app.db().wakeups();
+    loop {
+        if let Err(ending) = send_queued(app, (owner, daemon), voice, out).await {
+            return ending;
+        }
+        let mut again = pin!(sleep(LOOK_AGAIN));
+        loop {
+            tokio::select! {
+                wake = wakes.recv() => match wake {
+                    Ok(Wake::Commands(of)) if of == daemon => break,
+                    Ok(Wake::Lagged) | Err(RecvError::Lagged(_)) => break,
+                    Ok(_) => {}
+                    Err(RecvError::Closed) => return Ending::Closed,
+                },
+                () = &mut again => break,
             }
         }
     }
 }
 
 /// Sends what is queued for the daemon.
-async fn send_commands(
+async fn send_queued(
     app: &App,
     (owner, daemon): (OwnerId, DaemonId),
     voice: &Voice,

@@ -281,12 +281,21 @@ impl App {
             }
             // A connection that is gone asks again when it is back.
             if let Some(frame) = frame {
+                self.failpoints().at(step_after(&report.what)).await;
                 let _ = report.out.send(frame).await;
             }
         }
         if taken.place {
             self.place_soon(owner);
         }
+    }
+}
+
+/// The step between a report's commit and its acknowledgement.
+fn step_after(what: &Ready) -> &'static str {
+    match what {
+        Ready::Entries { .. } => "entries.taken",
+        Ready::Acknowledged { .. } | Ready::Finished { .. } => "result.taken",
     }
 }
 

@@ -57,7 +57,7 @@ pub struct Server {
     address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<io::Result<()>>,
-    watching: [JoinHandle<()>; 2],
+    watching: [JoinHandle<()>; 3],
 }
 
 impl Server {
@@ -78,8 +78,11 @@ impl Server {
             let router = router.into_make_service_with_connect_info::<SocketAddr>();
             async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await }
         });
-        let watching =
-            [tokio::spawn(app.clone().watch_silence()), tokio::spawn(app.clone().watch_operations())];
+        let watching = [
+            tokio::spawn(app.clone().watch_silence()),
+            tokio::spawn(app.clone().watch_operations()),
+            tokio::spawn(app.clone().watch_uploads()),
+        ];
         Ok(Self { app, address, stop, serving, watching })
     }
 

@@ -6,6 +6,7 @@
 //! what is missing counts if somebody still has it afterwards. One folder of 256 is looked at after the other, so that never more than
 //! its names are held.
 
+use crate::blobs::LEFT_OVER;
 use makima_model::{
     Clock,
     verify::{Finding, Progress, Report},
@@ -16,11 +17,8 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
-
-/// How old a file must be to be left over: no upload takes so long.
-const LEFT_OVER: Duration = Duration::from_secs(60 * 60);
 
 const LOST: &str = "the diffs that it holds can't be shown; their commits have everything: take the file from a backup of the data directory";
 const UNNEEDED: &str = "nothing needs it: remove it";

@@ -201,6 +201,7 @@ impl Db {
             let mut tx = self.begin().await?;
             tx.try_to_write().await?;
             tx.commit().await?;
+            self.health.written();
         }
         Ok(())
     }

@@ -84,6 +84,8 @@ statements! {
         AND (task_id = $2 OR (task_id IS NULL AND contract_id = $3)) ORDER BY created_at, id LIMIT 1";
     OPEN_WITHIN = "SELECT * FROM operations WHERE owner_id = $1 AND state = 'prepared' AND contract_id = $2 \
         ORDER BY created_at, id LIMIT 1";
+    GIVEN_UP = "SELECT 1 FROM operations WHERE owner_id = $1 AND kind = $2 AND state = 'abandoned' \
+        AND (task_id = $3 OR (task_id IS NULL AND contract_id = $4)) LIMIT 1";
     OPEN = "SELECT owner_id, id FROM operations WHERE state = 'prepared' ORDER BY created_at, id";
     FINISH = "UPDATE operations SET state = $3, before = COALESCE($7, before), after = $4, error = $5, finished_at = $6 \
         WHERE id = $1 AND owner_id = $2 AND state = 'prepared'";
@@ -166,6 +168,19 @@ pub async fn open_within(
     Ok(one(row.act("look for an open operation")?))
 }
 
+/// Whether one of the same kind on the same, or on its contract as a whole, was given up.
+pub async fn was_given_up(tx: &mut Tx, like: &Operation) -> Result<bool, StoreError> {
+    let row: Option<i32> = on!(tx, |c| sqlx::query_scalar(GIVEN_UP)
+        .bind(like.owner.uuid())
+        .bind(like.kind.as_str())
+        .bind(like.task.map(TaskId::uuid))
+        .bind(like.contract.map(ContractId::uuid))
+        .fetch_optional(c)
+        .await)
+    .act("look for an operation that was given up")?;
+    Ok(row.is_some())
+}
+
 /// All that are open, oldest first: any owner.
 pub async fn open(tx: &mut Tx) -> Result<Vec<(OwnerId, OperationId)>, StoreError> {
     let rows = on!(tx, |c| sqlx::query_as(OPEN).fetch_all(c).await);
@@ -185,6 +200,8 @@ pub enum Ending {
     },
     /// It could not be done.
     Failed(String),
+    /// Nobody waits for it any more.
+    Abandoned(String),
 }
 
 /// Finishes an operation that is prepared, and says whether it was.
@@ -198,7 +215,8 @@ pub async fn finish(
     let act = "finish an operation";
     let (state, before, after, error) = match ending {
         Ending::Done { before, after } => (OperationState::Done, before.as_ref(), Some(after), None),
-        Ending::Failed(error) => (OperationState::Failed, None, None, Some(error.as_str())),
+        Ending::Failed(why) => (OperationState::Failed, None, None, Some(why.as_str())),
+        Ending::Abandoned(why) => (OperationState::Abandoned, None, None, Some(why.as_str())),
     };
     let before = before.map(|before| json_of(before, "before")).transpose().act(act)?;
     let after = after.map(|after| json_of(after, "after")).transpose().act(act)?;

@@ -10,7 +10,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -56,6 +56,8 @@ struct Shared {
 struct Line {
     up: watch::Sender<Flow>,
     down: watch::Sender<Flow>,
+    /// Whether one of its ends has hung up.
+    hung_up: Arc<AtomicBool>,
     pumps: JoinSet<()>,
 }
 
@@ -148,11 +150,16 @@ impl FaultProxy {
         }
     }
 
+    /// How many connections swallow something and are still held by both ends: neither has noticed.
+    pub fn half_open(&self) -> usize {
+        locked(&self.shared.lines).iter().filter(|line| line.is_half_open()).count()
+    }
+
     /// Hangs up towards whoever connected, while the server's ends stay open: what was on its way up is held, and arrives late
-    /// once they are [opened](Self::open).
+    /// once they are [opened](Self::open), unless it is swallowed.
     pub fn leave_behind(&self) {
         for line in locked(&self.shared.lines).iter() {
-            line.up.send_replace(Flow::Held);
+            set(&line.up, Flow::Held);
             line.down.send_replace(Flow::HungUp);
         }
     }
@@ -176,15 +183,20 @@ impl FaultProxy {
             }
         }
         for line in locked(&self.shared.lines).iter() {
-            line.flow(way).send_if_modified(|now| {
-                let is_whole = matches!(now, Flow::Open | Flow::Held | Flow::Slow { .. });
-                if is_whole {
-                    *now = flow;
-                }
-                is_whole
-            });
+            set(line.flow(way), flow);
         }
     }
+}
+
+/// Has bytes go another way where they go at all.
+fn set(flow: &watch::Sender<Flow>, to: Flow) {
+    flow.send_if_modified(|now| {
+        let is_whole = matches!(now, Flow::Open | Flow::Held | Flow::Slow { .. });
+        if is_whole {
+            *now = to;
+        }
+        is_whole
+    });
 }
 
 impl Drop for FaultProxy {
@@ -199,6 +211,11 @@ impl Line {
             Way::Up => &self.up,
             Way::Down => &self.down,
         }
+    }
+
+    fn is_half_open(&self) -> bool {
+        let swallows = [&self.up, &self.down].iter().any(|flow| *flow.borrow() == Flow::Swallowed);
+        swallows && !self.hung_up.load(Ordering::Relaxed)
     }
 }
 
@@ -216,11 +233,24 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         let budget = |way: Way| Arc::clone(&shared.budgets[way as usize]);
+        let hung_up = Arc::<AtomicBool>::default();
         let (cut, cuts) = watch::channel(false);
         let mut pumps = JoinSet::new();
         let whole = [
-            Pump { from: from_client, to: to_server, flow: up_flow, budget: budget(Way::Up) },
-            Pump { from: from_server, to: to_client, flow: down_flow, budget: budget(Way::Down) },
+            Pump {
+                from: from_client,
+                to: to_server,
+                flow: up_flow,
+                budget: budget(Way::Up),
+                hung_up: Arc::clone(&hung_up),
+            },
+            Pump {
+                from: from_server,
+                to: to_client,
+                flow: down_flow,
+                budget: budget(Way::Down),
+                hung_up: Arc::clone(&hung_up),
+            },
         ];
         for pump in whole {
             let (cut, mut cuts) = (cut.clone(), cuts.clone());
@@ -231,7 +261,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 }
             });
         }
-        locked(&shared.lines).push(Line { up, down, pumps });
+        locked(&shared.lines).push(Line { up, down, hung_up, pumps });
         // It was closed while this one was made.
         if *locked(&shared.is_closed) {
             locked(&shared.lines).clear();

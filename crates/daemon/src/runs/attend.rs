@@ -108,23 +108,11 @@ impl Driver {
         }
     }
 
-    /// Tells whoever reads the log: the server may be away, and learns of it later.
-    fn tell_of_waiting(&mut self, waits: bool) {
-        if self.is_waiting != waits {
-            self.is_waiting = waits;
-            let run = self.run.run;
-            match waits {
-                true => tracing::warn!(%run, "the agent is paused: what it said waits for the server"),
-                false => tracing::info!(%run, "the agent goes on: the server has what it said"),
-            }
-        }
-    }
-
     fn take(&mut self, heard: FromHost) {
         match heard {
             FromHost::Durable { durable } => self.board.show(durable, false),
             FromHost::HeldUp { why } => self.hold_up(why),
-            FromHost::Waits { waits } => self.tell_of_waiting(waits),
+            FromHost::Waits { waits } => self.board.workshop.troubles.pause(self.run.run, waits),
             FromHost::TurnEnded { turn } => {
                 if !self.turns.contains(&turn) {
                     self.turns.push_back(turn);

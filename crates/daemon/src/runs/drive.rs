@@ -47,8 +47,6 @@ pub(super) struct Driver {
     pub(super) keeping: Option<BoxFuture<'static, Vec<Record>>>,
     /// Up to where the host may read its agent.
     pub(super) room: watch::Receiver<u64>,
-    /// Whether the agent waits because of it.
-    pub(super) is_waiting: bool,
     /// Earlier runs of the task: it has one agent at a time.
     pub(super) earlier: Vec<Arc<Run>>,
 }
@@ -103,7 +101,6 @@ impl Driver {
             turns: VecDeque::new(),
             keeping: None,
             room,
-            is_waiting: false,
             earlier,
         }
     }
@@ -114,6 +111,7 @@ impl Driver {
             let end = self.work().await;
             self.finish(end).await;
             self.board.workshop.troubles.end(Held::Run(self.run.run));
+            self.board.workshop.troubles.pause(self.run.run, false);
         }
         let after = Some((self.run.run, self.board.progress().durable.n));
         let late = |order: &Order| match order {

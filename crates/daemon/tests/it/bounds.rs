@@ -1,6 +1,9 @@
 //! What may wait for the server is bounded: an agent whose share is full waits, and goes on by itself.
 
-use crate::lab::{Lab, bash, eventually, host_of, is_alive, text, write};
+use crate::{
+    lab::{Lab, bash, eventually, host_of, is_alive, text, write},
+    server::Kept,
+};
 use makima_model::{NoticeLevel, Record, RunId, RunOutcome};
 use makima_testkit::FaultProxy;
 use makima_wire::frame::{Command, CommandOutcome};
@@ -97,7 +100,7 @@ fn notice(record: &Record) -> Option<(NoticeLevel, String)> {
 
 /// Fault: the server acknowledges nothing
 /// Moment: while an agent is paused because of it
-/// Outcome: the agent is stopped in good order, and all that it had said is kept
+/// Outcome: the daemon tells the server why its agent is paused; the agent is stopped in good order, and all that it had said is kept
 #[tokio::test]
 async fn a_paused_agent_hears_and_is_stopped_in_good_order() {
     let lab = Lab::new(json!({ "TALK": talk(40) })).await;
@@ -109,11 +112,17 @@ async fn a_paused_agent_hears_and_is_stopped_in_good_order() {
     let run = lab.run("TALK");
     lab.start(&run);
     lab.until(&run, notice).await;
+    let is_told = |kept: &Kept| {
+        let told = kept.troubles.last()?.as_deref().unwrap_or_default();
+        Some(told.contains("daemon.max_journal_bytes") && told.ends_with("1 run waits for it"))
+    };
+    lab.server.until(|kept| is_told(kept).filter(|is| *is)).await;
     let heard = lab.order(Command::Input { run: run.run, input: lab.input("MORE") }).await;
     assert!(matches!(heard, CommandOutcome::Done(_)), "{heard:?}");
     let stopped = lab.stop(&run).await;
     assert!(matches!(stopped, CommandOutcome::Done(_)), "{stopped:?}");
     assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Interrupted);
+    lab.server.until(|kept| is_told(kept).filter(|is| !*is)).await;
     let numbers = numbers(&lab, run.run);
     assert!(numbers.len() < 40);
     assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
@@ -160,12 +169,10 @@ async fn a_server_that_is_away_longer_than_anybody_is_patient_stops_no_agent() {
         {"content": [text("Done.")], "wait_for_file": "{{LAB}}/go"},
     ]}))
     .await;
-    // An hour is as far behind these as this test is behind them: nothing else has a time at which it gives up.
+    // An hour is as far behind this as this test is behind it: nothing else has a time at which it gives up.
     lab.patience.daemon = Duration::from_millis(300);
     let proxy = FaultProxy::before(&lab.server.url).await;
-    let mut config = lab.config();
-    (config.server_url, config.silence) = (proxy.url(), Duration::from_millis(300));
-    config.heartbeat_seconds = 1;
+    let config = makima_daemon::DaemonConfig { server_url: proxy.url(), ..lab.config() };
     let daemon = makima_daemon::Daemon::start(config).await.unwrap();
     daemon.connected().await.unwrap();
     let run = lab.run("GO");

@@ -90,7 +90,6 @@ impl Lab {
             version: "0".to_owned(),
             max_concurrent_tasks: 4,
             heartbeat_seconds: 10,
-            silence: Duration::from_secs(25),
             max_journal_bytes: 1 << 30,
             agents: self.agents.clone(),
             environment: BTreeMap::from([

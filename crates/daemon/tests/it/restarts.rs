@@ -119,6 +119,8 @@ async fn a_run_that_ended_without_its_daemon_has_its_end_told_by_the_next_one() 
 /// Outcome: the next daemon finds it; the turn has one checkpoint
 /// Moment: when a checkpoint is noted and its branch is not published
 /// Outcome: the next daemon publishes it; the turn has one checkpoint
+/// Moment: when a branch is published and that is noted nowhere
+/// Outcome: the next daemon finds it published, and tells of it once
 /// Moment: when a turn is kept and its host does not know
 /// Outcome: the host is told by the next daemon, once
 /// Moment: when what the agent left is committed and that is noted nowhere
@@ -141,6 +143,7 @@ async fn a_run_comes_to_the_same_end_wherever_its_daemon_dies() {
         "run.hosted",
         "checkpoint.ref",
         "checkpoint.made",
+        "branch.published",
         "turn.kept",
         "rest.committed",
         "run.over",

@@ -47,6 +47,8 @@ pub struct Kept {
     pub unknown: BTreeSet<RunId>,
     /// What each heartbeat said that keeps the daemon from working.
     pub troubles: Vec<Option<String>>,
+    /// Whether it wants a heartbeat each second, so that its silence is soon noticed.
+    pub is_impatient: bool,
     /// Whether an entry may come a second time: where an old connection is open beside a new one.
     pub may_double: bool,
     /// What must not happen, and did.
@@ -125,7 +127,7 @@ impl Server {
             kept.hellos.push(hello);
             match kept.refusal.clone() {
                 Some(message) => ToDaemon::Refused { message },
-                None => ToDaemon::Welcome { heartbeat_seconds: 1, runs },
+                None => ToDaemon::Welcome { heartbeat_seconds: if kept.is_impatient { 1 } else { 10 }, runs },
             }
         });
         let refused = matches!(answer, ToDaemon::Refused { .. });

@@ -55,7 +55,10 @@ pub(crate) fn outcome(operation: &Operation) -> Line {
                 operation.id.short()
             ),
         ),
-        _ => {
+        OperationState::Abandoned => {
+            line.plain(" is as it was: operation ").plain(operation.id.short()).plain(" is given up")
+        }
+        OperationState::Done | OperationState::Failed => {
             line.plain(" is ").plain(what).then(Style::Faint, format!("  operation {}", operation.id.short()))
         }
     }

@@ -17,7 +17,8 @@ use makima_wire::{ListOperations, Operation, UndoOperation, Words};
 /// Undo a change of history, your last one unless told which
 ///
 /// Called again and again it goes back step by step: each time to your last change that is still in force. An undo is a change too:
-/// `makima undo` with its id has the undone change again. What was erased for good can't be had again.
+/// `makima undo` with its id has the undone change again. What was erased for good can't be had again. A change that waits for a daemon
+/// which is away is given up.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

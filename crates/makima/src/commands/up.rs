@@ -4,6 +4,7 @@ use crate::{
     arguments::Global,
     commands::daemon,
     config::Config,
+    connection::tell_of_waiting,
     credentials::Credentials,
     data_folder::{DataFolder, Lock},
     demo::Demo,
@@ -67,7 +68,7 @@ pub(crate) async fn up(global: &Global, arguments: UpArguments, printer: &Printe
     let Standing { server, daemon, demo, credentials, _locks } =
         signals.unless_ended(start(&arguments, &config, &data)).await?;
     let Credentials { url, api_key, owner_id } = &credentials;
-    let client = Client::new(url, Some(api_key.clone()))?;
+    let client = Client::new(url, Some(api_key.clone()))?.telling(tell_of_waiting);
     let link = client.create_sign_in_link().await?;
     printer.document(&Ready { url, api_key, owner_id: *owner_id, web_url: &link.url });
     printer.line(Line::from("Makima is ready at ").then(Style::Strong, url));

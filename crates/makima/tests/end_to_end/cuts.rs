@@ -26,6 +26,10 @@ struct Apart {
 impl Apart {
     async fn new(scripts: Value, database: Option<&TestDatabase>) -> Self {
         let mut lab = Lab::new(scripts);
+        // Silence is noticed after two and a half heartbeats.
+        let config = lab.data().join("makima.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(config, text + "[daemon]\nheartbeat_seconds = 1\n").unwrap();
         let mut place = Vec::new();
         if let Some(database) = database {
             let url = database.url();
@@ -148,7 +152,7 @@ async fn tasks_come_to_their_end_through_a_bad_network() {
 /// Moment: while agents talk, on both databases
 /// Outcome: every conversation is what its agent's script says, each run was started once, the work is on its branch
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: half-open connections are noticed after 25 s of silence"]
+#[ignore = "long: many schedules of faults, on both databases"]
 async fn tasks_come_to_their_end_through_many_bad_networks() {
     for seed in 0..6 {
         tasks_end_through_a_bad_network(None, seed, 8, Faults::All).await;

@@ -3,6 +3,7 @@
 mod claude;
 mod moments;
 mod site;
+mod steps;
 
 use self::{
     moments::Moments,
@@ -138,6 +139,8 @@ async fn takes_the_agents(mut site: Site, victims: &[Victim]) {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: it starts, and is told once what it was to be told
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_is_noticed_by_no_agent() {
     spares_the_agents(Site::apart(moments::lab(), None), &[Victim::Server], Signal::KILL).await;
@@ -156,8 +159,10 @@ async fn a_killed_server_is_noticed_by_no_agent() {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: it starts, and is told once what it was to be told
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: the six moments once more, on PostgreSQL"]
+#[ignore = "long: the seven moments once more, on PostgreSQL"]
 async fn a_killed_server_on_postgres_is_noticed_by_no_agent() {
     let database = Some(TestDatabase::create());
     spares_the_agents(Site::apart(moments::lab(), database), &[Victim::Server], Signal::KILL).await;
@@ -176,6 +181,8 @@ async fn a_killed_server_on_postgres_is_noticed_by_no_agent() {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: it starts, and is told once what it was to be told
 /// Pain: 20, 21
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_daemon_is_noticed_by_no_agent() {
@@ -195,6 +202,8 @@ async fn a_killed_daemon_is_noticed_by_no_agent() {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: it starts, and is told once what it was to be told
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_up_is_noticed_by_no_agent() {
     spares_the_agents(Site::together(moments::lab()), &[Victim::Server], Signal::KILL).await;
@@ -213,6 +222,8 @@ async fn a_killed_up_is_noticed_by_no_agent() {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: the run is interrupted and says that; what it was to be told is kept once, and the next run goes on from there
 /// Pain: 16, 21
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_hosts_leave_interrupted_runs_that_go_on_when_they_are_told_to() {
@@ -232,6 +243,8 @@ async fn killed_hosts_leave_interrupted_runs_that_go_on_when_they_are_told_to() 
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: the run is interrupted and says that; what it was to be told is kept once, and the next run goes on from there
 /// Pain: 16, 17
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_agents_leave_interrupted_runs_that_go_on_when_they_are_told_to() {
@@ -251,8 +264,10 @@ async fn killed_agents_leave_interrupted_runs_that_go_on_when_they_are_told_to()
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: the run is interrupted and says that; what it was to be told is kept once, and the next run goes on from there
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: the six moments once more"]
+#[ignore = "long: the seven moments once more"]
 async fn agents_killed_with_their_daemon_leave_interrupted_runs() {
     takes_the_agents(Site::apart(moments::lab(), None), &[Victim::Agents, Victim::Daemon]).await;
 }
@@ -270,8 +285,10 @@ async fn agents_killed_with_their_daemon_leave_interrupted_runs() {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: the run is interrupted and says that; what it was to be told is kept once, and the next run goes on from there
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: the six moments once more"]
+#[ignore = "long: the seven moments once more"]
 async fn hosts_killed_with_their_daemon_leave_interrupted_runs() {
     takes_the_agents(Site::apart(moments::lab(), None), &[Victim::Hosts, Victim::Daemon]).await;
 }
@@ -289,6 +306,8 @@ async fn hosts_killed_with_their_daemon_leave_interrupted_runs() {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: the run is interrupted and says that; what it was to be told is kept once, and the next run goes on from there
 /// Pain: 17, 20, 21, 22
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_went_down_leaves_interrupted_runs_and_all_that_was_told() {
@@ -308,8 +327,10 @@ async fn a_machine_that_went_down_leaves_interrupted_runs_and_all_that_was_told(
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: it starts, and is told once what it was to be told
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: the six moments once more"]
+#[ignore = "long: the seven moments once more"]
 async fn a_server_is_upgraded_while_agents_work() {
     spares_the_agents(Site::apart(moments::lab(), None), &[Victim::Server], Signal::TERM).await;
 }
@@ -327,6 +348,8 @@ async fn a_server_is_upgraded_while_agents_work() {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: it starts, and is told once what it was to be told
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_is_upgraded_while_agents_work() {
     spares_the_agents(Site::apart(moments::lab(), None), &[Victim::Daemon], Signal::TERM).await;
@@ -345,6 +368,8 @@ async fn a_daemon_is_upgraded_while_agents_work() {
 /// Outcome: it is committed once, and the index is that of the commit
 /// Moment: while the worktree is made
 /// Outcome: the worktree is made and the run goes on, as the first one
+/// Moment: while the agent's program starts, and has read and said nothing yet
+/// Outcome: it starts, and is told once what it was to be told
 #[tokio::test(flavor = "multi_thread")]
 async fn up_is_upgraded_while_agents_work() {
     spares_the_agents(Site::together(moments::lab()), &[Victim::Server], Signal::TERM).await;

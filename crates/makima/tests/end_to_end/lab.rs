@@ -19,13 +19,22 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `look` finds what is looked for.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same where it may take so long.
+pub(crate) async fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let since = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(since.elapsed() < PATIENCE, "waited too long until {what}");
+        assert!(since.elapsed() < patience, "waited too long until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

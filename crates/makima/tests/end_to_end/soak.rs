@@ -35,9 +35,12 @@ struct Size {
     lasts: Duration,
     /// How much is said between two measurings of what it takes.
     calm: u64,
+    /// How often daemons say that they are there, in seconds: silence is noticed after two and a half times that.
+    heartbeat: u64,
 }
 
-/// Fault: server, daemons, run hosts and agents are killed, one by one and all at once, and connections are cut, at random
+/// Fault: server, daemons, run hosts and agents are killed, one by one and all at once, and connections are cut or left half-open,
+/// at random
 /// Moment: while a few agents talk and change files
 /// Outcome: each message was stored once and in order, each run is a beginning of what its agent had to say, each task can be
 /// gone on with to its end, no process is left, and everything agrees with everything
@@ -49,14 +52,16 @@ async fn a_few_agents_lose_nothing_whatever_is_killed() {
         daemons: 2,
         steps: 12,
         pace: Duration::from_millis(50),
-        faults: 12,
+        faults: chaos::ALL,
         lasts: seconds(0),
         calm: 100,
+        heartbeat: 1,
     };
     LocalSet::new().run_until(soak(size, 1)).await;
 }
 
-/// Fault: server, daemons, run hosts and agents are killed, one by one and all at once, and connections are cut, at random
+/// Fault: server, daemons, run hosts and agents are killed, one by one and all at once, and connections are cut or left half-open,
+/// at random
 /// Moment: for ten minutes, while fifty agents talk and change files
 /// Outcome: the same, and the same work takes the same memory and the same open files
 #[tokio::test(flavor = "multi_thread")]
@@ -70,6 +75,7 @@ async fn fifty_agents_lose_nothing_in_ten_minutes() {
         faults: 100,
         lasts: Duration::from_secs(600),
         calm: 3000,
+        heartbeat: 10,
     };
     LocalSet::new().run_until(soak(size, 2)).await;
 }
@@ -92,6 +98,7 @@ async fn soak(size: Size, seed: u64) {
         chaos.strike().await;
         failed += 1;
     }
+    chaos.is_noticed().await;
     stage.stand().await;
 
     // From here on nothing fails, so the same work must take the same.

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 type Answer = dyn Fn(&str, &str) -> (u16, Value) + Send + Sync;
@@ -113,6 +116,32 @@ fn a_server_of_the_same_version_that_refuses_is_believed() {
     });
     let called = server.calls(&["key", "create", ""]);
     assert_eq!((called.code, called.stderr.as_str()), (Some(1), "error: a name has 1 to 200 characters\n"));
+}
+
+/// Fault: the server's disk is full
+/// Moment: while something is asked of it on the command line
+/// Outcome: what is waited for is said once, on standard error alone, and the answer comes when there is room
+#[test]
+fn a_server_that_has_no_room_is_waited_for_and_it_is_said_once() {
+    let id = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0123";
+    for json in [&[][..], &["--json"]] {
+        let asked = AtomicUsize::new(0);
+        let server = Stranger::new(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) {
+            0..5 => refused(503, "DB_UNAVAILABLE", &format!("there is no room left {EVIL}")),
+            _ => (
+                200,
+                json!({"id": id, "name": "desk", "principalId": id, "createdAt": "2026-01-15T09:30:00.000000Z", "apiKey": "mk_new"}),
+            ),
+        });
+        let called = server.calls(&[&["key", "create", "desk"], json].concat());
+        assert_eq!(called.code, Some(0), "{called:?}");
+        assert!(called.stdout.contains("mk_new") && !called.stdout.contains("no room"), "{called:?}");
+        assert!(called.stderr.starts_with("waiting: there is no room left"), "{called:?}");
+        assert!(called.stderr.lines().count() == 1 && !called.stderr.contains('\u{1b}'), "{called:?}");
+        if !json.is_empty() {
+            assert_eq!(called.json()["apiKey"], "mk_new");
+        }
+    }
 }
 
 #[test]

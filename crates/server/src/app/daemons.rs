@@ -1,7 +1,7 @@
 //! Daemons: how they are greeted, and what they are handed.
 
 use super::App;
-use crate::{caller::Caller, error::ApiError, ingest};
+use crate::{blobs::LEFT_OVER, caller::Caller, error::ApiError, ingest};
 use makima_model::{Daemon, DaemonId, OwnerId, RunId};
 use makima_store::{StoreError, blobs, commands, daemons, runs, tasks, trash};
 use makima_wire::frame::{Hello, KnownRun};
@@ -85,6 +85,18 @@ impl App {
         // is kept anew.
         self.blobs().put(hash, bytes).await?;
         Ok(())
+    }
+
+    /// Removes what uploads left that were cut off, those of earlier servers first, for as long as the server lives.
+    pub(crate) async fn watch_uploads(self) {
+        let (blobs, clock) = (self.blobs().clone(), self.clock().clone());
+        drop(self);
+        loop {
+            if let Err(error) = blobs.sweep(clock.now().utc().into()).await {
+                tracing::warn!("the blob folder could not be swept: {error}");
+            }
+            tokio::time::sleep(LEFT_OVER).await;
+        }
     }
 
     /// The run, if it is the owner's.

@@ -5,6 +5,7 @@
 //! daemon's command is finished, and for all that are open when a server starts and again and again. So a crash anywhere leaves
 //! nothing but an operation that somebody goes on with.
 
+mod abandon;
 mod checkpoint;
 mod delete;
 mod purge;
@@ -88,9 +89,7 @@ impl App {
             (None, None) => None,
         };
         if let Some(open) = open {
-            let message =
-                format!("operation {} ({}) is open on it: wait until it is finished", open.id, open.kind);
-            return Err(in_progress(message).with(json!({ "operationId": open.id })));
+            return Err(self.open_already(tx, &open).await?);
         }
         let Intent { kind, task, contract, request, before, undoes } = intent;
         let operation = Operation {

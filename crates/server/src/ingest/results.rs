@@ -7,7 +7,7 @@ use super::{
 use makima_model::{
     CheckpointMade, CommandId, DaemonId, EventKind, SnapshotId, SnapshotType, TaskEventKind, Timestamp,
 };
-use makima_store::{Checkpoint, Command, CommandState, Snapshot, checkpoints, commands, events, snapshots};
+use makima_store::{Checkpoint, Command, Snapshot, checkpoints, commands, events, snapshots};
 use makima_wire::frame::{CommandOutcome, CommandResult};
 use serde_json::{Map, Value, json};
 
@@ -31,9 +31,7 @@ impl Batch<'_> {
         outcome: &CommandOutcome,
     ) -> Result<(), IngestError> {
         let Some(command) = self.its_command(daemon, id).await? else { return Ok(()) };
-        if matches!(command.state, CommandState::Done | CommandState::Failed) {
-            return Ok(());
-        }
+        // What was made is kept, also where nobody waits for it any more.
         if let (CommandOutcome::Done(CommandResult::Checkpoint(checkpointed)), Some(run)) =
             (outcome, command.run)
         {
@@ -41,6 +39,9 @@ impl Batch<'_> {
             let open = self.take_open(daemon, run).await?;
             self.checkpoint(&open, checkpointed.made.at, &checkpointed.made).await?;
             self.put_back(open);
+        }
+        if command.state.is_finished() {
+            return Ok(());
         }
         // Both hold the whole outcome: who waits for the command reads it from there.
         let told = serde_json::to_string(outcome).unwrap_or_default();

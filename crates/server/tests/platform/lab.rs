@@ -359,6 +359,17 @@ impl LabDaemon {
         *start
     }
 
+    /// Waits until what came of a command is settled.
+    pub(crate) async fn settled(&mut self, command: makima_model::CommandId) {
+        loop {
+            match next(&mut self.receiver).await.expect("the server ended the connection") {
+                ToDaemon::Settled { command: settled } if settled == command => return,
+                ToDaemon::Command { id, command } => self.commands.push_back((id, command)),
+                _ => {}
+            }
+        }
+    }
+
     /// Sends entries from number `from` on and waits until they are durable.
     pub(crate) async fn tell(&mut self, run: RunId, from: u64, records: Vec<Record>) {
         let last = from + records.len() as u64 - 1;

@@ -3,8 +3,8 @@
 use crate::{lab::*, on_both};
 use makima_client::{Client, ClientError, Making};
 use makima_model::{
-    CheckpointId, CheckpointKind, CheckpointMade, CommandId, MessageRole, OperationId, OperationKind,
-    OperationState, Origin, Record, RunId, RunOutcome, TaskStatus,
+    CheckpointId, CheckpointKind, CheckpointMade, CommandId, DaemonStatus, MessageRole, OperationId,
+    OperationKind, OperationState, Origin, Record, RunId, RunOutcome, TaskStatus,
 };
 use makima_wire::{
     Code, Contract, CreateCheckpoint, CreateContract, CreateSnapshot, CreateTask, Deletion, List,
@@ -94,6 +94,30 @@ async fn finished(lab: &Lab, id: OperationId) -> Operation {
         }
     };
     tokio::time::timeout(PATIENCE, looking).await.expect("the operation is finished")
+}
+
+/// A server that doesn't wait long, neither for an answer nor for a daemon.
+fn forgetful() -> makima_server::Settings {
+    let short = std::time::Duration::from_millis;
+    makima_server::Settings {
+        patience: short(100),
+        silence: short(2000),
+        grace: short(0),
+        ..Default::default()
+    }
+}
+
+async fn offline(lab: &Lab, id: makima_model::DaemonId) {
+    let looking = async {
+        loop {
+            let daemons = lab.client.daemons().await.unwrap().daemons;
+            if daemons.iter().any(|daemon| daemon.id == id && daemon.status == DaemonStatus::Offline) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.expect("the daemon counts as away");
 }
 
 async fn contract_with_tasks(lab: &Lab, daemon: &mut LabDaemon, tasks: usize) -> (Contract, Vec<Task>) {
@@ -376,6 +400,9 @@ on_both! {
         let Making::GoesOn(making) = lab.client.create_checkpoint(task.id, &CreateCheckpoint::default()).await.unwrap()
         else { panic!("it was made") };
         assert_eq!(making.state, OperationState::Prepared);
+        // While its daemon is there it is not given up.
+        let refused = lab.client.undo_operation(making.id, UNDO).await.unwrap_err();
+        assert_eq!((refused.code(), details(&refused)["operationId"].clone()), (Some(Code::OperationInProgress), json!(making.id)));
         let id = make(&lab, &mut daemon, 1).await;
         let made = finished(&lab, making.id).await;
         assert_eq!((made.state, made.after.unwrap().checkpoint_id), (OperationState::Done, Some(id)));
@@ -429,6 +456,83 @@ on_both! {
         assert_eq!(purge, Command::PurgeTask { task: task.id });
         done(&mut daemon, command).await;
         assert_eq!(finished(&lab, purging.id).await.state, OperationState::Done);
+        lab.verify().await;
+    }
+
+    /// Fault: a daemon is gone for good
+    /// Moment: while a checkpoint by hand waits for it
+    /// Outcome: undoing gives the operation up, others can begin; what the daemon made all the same is kept when it is back
+    async fn what_waits_for_a_daemon_that_is_gone_is_given_up(engine) {
+        let lab = Lab::with(engine, forgetful()).await;
+        let mut daemon = lab.daemon().await;
+        let (task, run) = worked(&lab, &mut daemon, &["a"]).await;
+        let Making::GoesOn(making) = lab.client.create_checkpoint(task.id, &CreateCheckpoint::default()).await.unwrap()
+        else { panic!("it was made") };
+        let (command, Command::Checkpoint { id, .. }) = daemon.command().await else { panic!("no checkpoint") };
+        let gone = daemon.id;
+        drop(daemon);
+        offline(&lab, gone).await;
+        let blocked = lab.client.delete_task(task.id, TRASH).await.unwrap_err();
+        assert_eq!(blocked.code(), Some(Code::OperationInProgress));
+        assert!(blocked.to_string().contains("Undo it to give it up"), "{blocked}");
+
+        let given_up = lab.client.undo_operation(making.id, UNDO).await.unwrap();
+        assert_eq!((given_up.id, given_up.state, given_up.after.clone()), (making.id, OperationState::Abandoned, None));
+        assert!(given_up.error.as_ref().unwrap().contains("is away"), "{given_up:?}");
+        assert_eq!(code(lab.client.undo_operation(making.id, UNDO).await), Code::Conflict);
+        assert_eq!(all(&lab.client).await, [given_up]);
+        let deleted = lab.client.delete_task(task.id, TRASH).await.unwrap();
+        lab.client.undo_operation(deleted.id, UNDO).await.unwrap();
+
+        let mut daemon = LabDaemon::connect(&lab, gone, &[run]).await;
+        let result = CommandResult::Checkpoint(Box::new(Checkpointed { made: by_hand(&lab, id, 1) }));
+        daemon.finish(command, CommandOutcome::Done(result)).await;
+        lab.until(&task, |task| task.checkpoint_count == 1).await;
+        assert_eq!(finished(&lab, making.id).await.state, OperationState::Abandoned);
+        lab.verify().await;
+    }
+
+    /// Fault: a daemon is gone for good
+    /// Moment: while an erasure waits for it
+    /// Outcome: given up, the task is where it was; erased again it is gone at once, and from the daemon should it come back
+    async fn an_erasure_that_was_given_up_waits_no_more(engine) {
+        let lab = Lab::with(engine, forgetful()).await;
+        let mut daemon = lab.daemon().await;
+        let (task, run) = worked(&lab, &mut daemon, &["secret words"]).await;
+        let before = lab.client.task(task.id).await.unwrap();
+        let gone = daemon.id;
+        drop(daemon);
+        offline(&lab, gone).await;
+        let purging = lab.client.delete_task(task.id, PURGE).await.unwrap();
+        assert_eq!(purging.state, OperationState::Prepared);
+        let given_up = lab.client.undo_operation(purging.id, UNDO).await.unwrap();
+        assert_eq!(given_up.state, OperationState::Abandoned);
+        assert_eq!(lab.client.task(task.id).await.unwrap(), before);
+        assert_eq!(said_in(&lab.client, &task).await, ["secret words"]);
+
+        let purged = lab.client.delete_task(task.id, PURGE).await.unwrap();
+        assert_eq!(purged.state, OperationState::Done);
+        assert_eq!(rows_that_name(&lab, "secret words").await, 0);
+        let mut daemon = LabDaemon::connect(&lab, gone, &[run]).await;
+        let (command, purge) = daemon.command().await;
+        assert_eq!(purge, Command::PurgeTask { task: task.id });
+        done(&mut daemon, command).await;
+        lab.verify().await;
+    }
+
+    async fn an_erasure_that_fails_changes_nothing(engine) {
+        let lab = Lab::new(engine).await;
+        let mut daemon = lab.daemon().await;
+        let (task, _) = worked(&lab, &mut daemon, &["a"]).await;
+        let before = lab.client.task(task.id).await.unwrap();
+        let client = lab.client.clone();
+        let purging = tokio::spawn(async move { client.delete_task(task.id, PURGE).await });
+        let (command, _) = daemon.command().await;
+        let refusal = Refusal { code: Code::Conflict, message: "the disk is read-only".into() };
+        daemon.finish(command, CommandOutcome::Refused(refusal)).await;
+        let refused = purging.await.unwrap().unwrap_err();
+        assert!(refused.to_string().contains("nothing was erased: the disk is read-only"), "{refused}");
+        assert_eq!(lab.client.task(task.id).await.unwrap(), before);
         lab.verify().await;
     }
 

@@ -345,6 +345,50 @@ on_both! {
         lab.verify().await;
     }
 
+    /// Fault: the server is killed
+    /// Moment: when entries of a run are stored and not acknowledged
+    /// Outcome: the next server says in its welcome that it has them; sent again all the same, they are there once
+    /// Moment: when what came of a command is stored and not acknowledged
+    /// Outcome: it is settled when it comes again, and has had its effect once
+    async fn what_is_stored_and_not_acknowledged_outlives_the_server_and_is_there_once(engine) {
+        let mut lab = Lab::new(engine).await;
+        let mut daemon = lab.daemon().await;
+        let task = daemon.beside(lab.task("one")).await;
+        let start = daemon.start().await;
+        daemon.tell(start.run, 1, begun(&task)).await;
+        let mut words: Vec<Record> =
+            ["a", "b", "c"].map(|word| said(&lab.clock, MessageRole::Assistant, word)).into();
+        lab.failpoints.freeze_at("entries.taken");
+        daemon.post(start.run, 4, words[..2].to_vec()).await;
+        lab.frozen().await;
+        lab.crash().await;
+        let mut daemon = LabDaemon::connect(&lab, daemon.id, &[start.run]).await;
+        assert_eq!(daemon.known[0].last_entry, 5);
+        words.push(turn(0.5));
+        daemon.tell(start.run, 4, words).await;
+        let told = lab.client.conversation(task.id).await.unwrap().messages;
+        assert_eq!(told.iter().map(|message| message.content.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(lab.client.task(task.id).await.unwrap().total_cost, 0.5);
+
+        let asked = CreateCheckpoint::default();
+        let client = lab.client.clone();
+        let asking = tokio::spawn(async move { client.create_checkpoint(task.id, &asked).await });
+        let (command, Command::Checkpoint { id, .. }) = daemon.command().await else { panic!("no checkpoint") };
+        let made = Checkpointed { made: CheckpointMade { id, ..checkpoint(&lab, 1, None) } };
+        let outcome = CommandOutcome::Done(CommandResult::Checkpoint(Box::new(made)));
+        lab.failpoints.freeze_at("result.taken");
+        daemon.finish(command, outcome.clone()).await;
+        lab.frozen().await;
+        lab.crash().await;
+        asking.abort();
+        let mut daemon = LabDaemon::connect(&lab, daemon.id, &[start.run]).await;
+        daemon.finish(command, outcome).await;
+        daemon.settled(command).await;
+        let now = lab.client.task(task.id).await.unwrap();
+        assert_eq!(now.checkpoint_count, 1);
+        lab.verify().await;
+    }
+
     async fn late_words_of_a_replaced_run_go_to_a_side_branch(engine) {
         let lab = Lab::new(engine).await;
         let mut daemon = lab.daemon().await;

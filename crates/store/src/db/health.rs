@@ -3,7 +3,7 @@
 use crate::error::Hindrance;
 use std::sync::{Mutex, PoisonError};
 
-/// What was in the way of the last write, if anything was.
+/// What was in the way of a write, if nothing could be written since.
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<Option<Hindrance>>);
 
@@ -15,7 +15,7 @@ impl Health {
         }
     }
 
-    /// A write was made durable.
+    /// Something was written that needs room and rights. Not every transaction that is committed does: many find nothing to do.
     pub(super) fn written(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

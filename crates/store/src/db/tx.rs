@@ -129,11 +129,8 @@ impl Tx {
             Ok(())
         })
         .await;
-        if let Some(health) = &health {
-            match &committed {
-                Ok(()) => health.written(),
-                Err(error) => health.failed(error),
-            }
+        if let (Some(health), Err(error)) = (&health, &committed) {
+            health.failed(error);
         }
         committed.act("commit a transaction")
     }

@@ -2,7 +2,10 @@
 
 use std::{
     future::pending,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -39,6 +42,8 @@ pub(super) struct Pump {
     pub(super) to: OwnedWriteHalf,
     pub(super) flow: watch::Receiver<Flow>,
     pub(super) budget: Arc<Mutex<Option<usize>>>,
+    /// Set once whoever sends has hung up.
+    pub(super) hung_up: Arc<AtomicBool>,
 }
 
 impl Pump {
@@ -84,6 +89,7 @@ impl Pump {
             tokio::select! {
                 read = async { if reads { self.from.read_buf(&mut held).await } else { pending().await } } => {
                     is_open = matches!(read, Ok(1..));
+                    self.hung_up.fetch_or(!is_open, Ordering::Relaxed);
                 }
                 changed = self.flow.changed() => {
                     if changed.is_err() {

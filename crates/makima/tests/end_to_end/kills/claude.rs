@@ -95,6 +95,7 @@ async fn killed(victims: &[Victim], is_apart: bool) {
     let said = sent.texts("user").join("\n");
     assert_eq!((said.matches("GO-QUEUED").count(), sent.tool_results().len()), (1, 1), "{said}");
     assert!(sent.texts("assistant").contains(&"One is done.".to_owned()));
+    site.verify();
 }
 
 fn call_of(message: &ConversationMessage) -> &ToolCall {

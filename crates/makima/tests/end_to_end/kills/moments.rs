@@ -15,6 +15,7 @@ use std::{
 
 const STREAMED: &str = "This message is shown, ";
 const CUT_OFF: &str = "and then comes the rest of it.";
+const SLOW: &str = "slow";
 
 /// What the agents say and do.
 pub(super) fn lab() -> Lab {
@@ -28,7 +29,8 @@ pub(super) fn lab() -> Lab {
     let stray = "(setsid env -i sleep 1000 >/dev/null 2>&1 & echo $! >> ../stray)";
     let tool =
         format!("echo made > made.txt; {stray}; while [ ! -e ../go ]; do sleep 0.05; done; echo through");
-    Lab::new(json!({
+    let lab = Lab::new(json!({
+        "START": [say("Started.")],
         "TALK": [write("half.txt", "half\n"), talk],
         "TOOL": [bash(&tool), say("The tool is through.")],
         "MAY I": [bash("echo allowed > allowed.txt"), say("Thanks.")],
@@ -37,7 +39,28 @@ pub(super) fn lab() -> Lab {
         "FINISH": [write("end.txt", "end\n"), say("All is done.")],
         "BEGIN": [say("Begun.")],
         "GO ON": [say("On it.")],
-    }))
+    }));
+    install_slow_agent(&lab);
+    lab
+}
+
+/// An agent whose program reads and says nothing before it is let go.
+fn install_slow_agent(lab: &Lab) {
+    let (program, go) = (lab.path("slow-scripted-agent"), lab.data().join("daemon/worktrees/go"));
+    let script = format!(
+        "#!/bin/sh\n\
+         [ \"$1\" = --version ] || until [ -e {} ]; do sleep 0.05; done\n\
+         exec {} scripted-agent \"$@\"\n",
+        go.display(),
+        env!("CARGO_BIN_EXE_makima"),
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = lab.data().join("makima.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let scenario = lab.path("scenario.json");
+    let agent = format!("[agents.{SLOW}]\nscenario = {scenario:?}\ncommand = [{program:?}]\n");
+    fs::write(config, text + &agent).unwrap();
 }
 
 /// A task, with all that anybody was told of it.
@@ -60,6 +83,8 @@ pub(super) struct Moments {
     pub(super) queue: Held,
     /// Its agent is done, and what it left is being committed.
     pub(super) finish: Held,
+    /// Its agent's program was started, and has neither read nor said anything.
+    pub(super) start: Held,
     /// Its worktree is being made.
     pub(super) begin: Held,
 }
@@ -71,10 +96,12 @@ impl Moments {
         let finish = held_by_git(site, "FINISH", "update-ref -m").await;
         let talk = create(site, "TALK", None).await;
         let tool = create(site, "TOOL", None).await;
+        let start = create_as(site, SLOW, "START").await;
         let question = create(site, "MAY I", Some(PermissionMode::Ask)).await;
         status(&client, question, TaskStatus::Waiting).await;
         until("the tool runs", async || (!site.strays().is_empty()).then_some(())).await;
         assert_eq!(site.strays().len(), 1);
+        until("the slow agent is there", async || site.has_agent(start).then_some(())).await;
         until("the message is streamed", async || {
             site.streamed().contains(&STREAMED.to_owned()).then_some(())
         })
@@ -88,10 +115,16 @@ impl Moments {
             question: Held::of(site, question).await,
             queue: Held::of(site, queue).await,
             finish: Held::of(site, finish).await,
+            start: Held::of(site, start).await,
             begin: Held::of(site, begin).await,
         };
         // They are what they are in the database too: everything that is in a journal has been told.
-        for (held, least) in [(&mut moments.talk, 3), (&mut moments.tool, 2), (&mut moments.question, 2)] {
+        for (held, least) in [
+            (&mut moments.talk, 3),
+            (&mut moments.tool, 2),
+            (&mut moments.question, 2),
+            (&mut moments.start, 1),
+        ] {
             held.told = conversation_of(&client, held.id, least).await.messages;
         }
         moments.queue.told = conversation_of(&client, moments.queue.id, 4).await.messages;
@@ -107,7 +140,7 @@ impl Moments {
 
     /// Takes what is in the worktrees now, as what has to be there later.
     pub(super) fn look_at_files(&mut self, site: &Site) {
-        for held in [&mut self.talk, &mut self.tool, &mut self.question, &mut self.queue] {
+        for held in [&mut self.talk, &mut self.tool, &mut self.question, &mut self.queue, &mut self.start] {
             held.files = held.files_now(site);
             assert!(!held.files.is_empty());
         }
@@ -130,11 +163,11 @@ impl Moments {
     /// No agent has noticed anything: each works on in its first run, below the same host, and comes to its end.
     pub(super) async fn agents_noticed_nothing(&self, site: &Site, more: Option<&str>) {
         let client = site.client();
-        for held in [&self.talk, &self.tool] {
+        for held in [&self.talk, &self.tool, &self.start] {
             assert_eq!(status(&client, held.id, TaskStatus::Running).await.run_number, 1);
         }
         let waiting = status(&client, self.question.id, TaskStatus::Waiting).await;
-        for held in [&self.talk, &self.tool, &self.question, &self.queue] {
+        for held in [&self.talk, &self.tool, &self.question, &self.queue, &self.start] {
             assert_eq!(site.hosts().get(&held.id).copied(), held.host, "another host");
         }
         let question = waiting.pending_question.unwrap();
@@ -152,6 +185,9 @@ impl Moments {
         assert_eq!(site.lab.kept(&tool, "made.txt"), "made");
         self.question.completed(&client, 1).await;
         assert_eq!(self.question.said(&client).await, ["I run.", "Thanks."]);
+        self.start.completed(&client, 1).await;
+        assert_eq!(self.start.said(&client).await, ["Started."]);
+        assert_eq!(said_by(&client, self.start.id, MessageRole::User).await, ["START"]);
         let queued = self.queue.completed(&client, 1).await;
         assert_eq!(self.queue.said(&client).await, ["I write.", "One is done.", "I write.", "Two is done."]);
         assert_eq!(queued.checkpoint_count, 2, "{queued:?}");
@@ -167,6 +203,7 @@ impl Moments {
             (&self.tool, "(turn 1, while it used Bash)".to_owned()),
             (&self.question, "(turn 1, while it waited for an answer to “".to_owned()),
             (&self.queue, "after turn 1".to_owned()),
+            (&self.start, "(turn 1, after it was told “START”)".to_owned()),
         ];
         for (held, point) in points {
             let task = status(&client, held.id, TaskStatus::Interrupted).await;
@@ -189,18 +226,17 @@ impl Moments {
     /// Whoever was interrupted goes on when he is told to, with all that was said before, once.
     pub(super) async fn agents_go_on(&self, site: &Site) {
         let client = site.client();
-        for held in [&self.talk, &self.tool, &self.queue] {
+        for held in [&self.talk, &self.tool, &self.queue, &self.start] {
             client.send_message(held.id, "GO ON").await.unwrap();
         }
-        for held in [&self.talk, &self.tool, &self.queue] {
+        for held in [&self.talk, &self.tool, &self.queue, &self.start] {
             held.completed(&client, 2).await;
             assert_eq!(held.last(&client).await.content, "On it.");
             held.keeps_what_was_told(&client).await;
         }
-        let told = client.conversation(self.queue.id).await.unwrap();
-        let of_owner = told.messages.iter().filter(|message| message.role == MessageRole::User);
-        let of_owner: Vec<&str> = of_owner.map(|message| message.content.as_str()).collect();
-        assert_eq!(of_owner, ["QUEUE", "MORE", "GO ON"]);
+        assert_eq!(said_by(&client, self.queue.id, MessageRole::User).await, ["QUEUE", "MORE", "GO ON"]);
+        assert_eq!(said_by(&client, self.start.id, MessageRole::User).await, ["START", "GO ON"]);
+        assert_eq!(self.start.said(&client).await, ["On it."]);
     }
 }
 
@@ -230,9 +266,7 @@ impl Held {
     }
 
     async fn said(&self, client: &Client) -> Vec<String> {
-        let messages = client.conversation(self.id).await.unwrap().messages.into_iter();
-        let said = messages.filter(|message| message.role == MessageRole::Assistant);
-        said.map(|message| message.content).collect()
+        said_by(client, self.id, MessageRole::Assistant).await
     }
 
     async fn last(&self, client: &Client) -> ConversationMessage {
@@ -259,13 +293,24 @@ impl Held {
 }
 
 pub(super) async fn create(site: &Site, plan: &str, permission_mode: Option<PermissionMode>) -> TaskId {
-    let task = CreateTask {
-        plan: plan.to_owned(),
-        repository: Some(repository(site.lab.repo.path())),
-        permission_mode,
-        ..CreateTask::default()
-    };
+    site.client().create_task(&CreateTask { permission_mode, ..wanted(site, plan) }).await.unwrap().id
+}
+
+/// The same for this agent.
+async fn create_as(site: &Site, agent: &str, plan: &str) -> TaskId {
+    let task = CreateTask { agent: Some(agent.to_owned()), ..wanted(site, plan) };
     site.client().create_task(&task).await.unwrap().id
+}
+
+fn wanted(site: &Site, plan: &str) -> CreateTask {
+    let repository = Some(repository(site.lab.repo.path()));
+    CreateTask { plan: plan.to_owned(), repository, ..CreateTask::default() }
+}
+
+/// What somebody said in a task's conversation.
+pub(super) async fn said_by(client: &Client, task: TaskId, role: MessageRole) -> Vec<String> {
+    let messages = client.conversation(task).await.unwrap().messages.into_iter();
+    messages.filter(|message| message.role == role).map(|message| message.content).collect()
 }
 
 /// Makes a task, and waits until its git is held at a command.

@@ -11,7 +11,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader},
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -39,6 +39,8 @@ pub(super) struct Site {
     key: String,
     server: Option<Started>,
     daemon: Option<Started>,
+    /// The step at which the next server or daemon that is started kills itself.
+    failpoint: Option<(Victim, &'static str)>,
 }
 
 impl Site {
@@ -64,6 +66,7 @@ impl Site {
             key: String::new(),
             server: None,
             daemon: None,
+            failpoint: None,
         };
         site.install_git();
         site.start();
@@ -73,7 +76,7 @@ impl Site {
     /// Starts what doesn't run, and waits until it is ready.
     pub(super) fn start(&mut self) {
         if self.server.is_none() {
-            let mut command = self.command(if self.is_apart { "server" } else { "up" });
+            let mut command = self.command(if self.is_apart { "server" } else { "up" }, Victim::Server);
             command.args(["--listen", &self.address]).args(self.servers_data());
             let (server, ready) = self.ready(command);
             self.server = Some(server);
@@ -92,7 +95,7 @@ impl Site {
             }
         }
         if self.is_apart && self.daemon.is_none() {
-            let mut command = self.command("daemon");
+            let mut command = self.command("daemon", Victim::Daemon);
             command.args(["--server-url", &self.url()]).env("MAKIMA_API_KEY", &self.key);
             self.daemon = Some(self.ready(command).0);
         }
@@ -125,6 +128,34 @@ impl Site {
         }
     }
 
+    /// Replaces a server or daemon, in good order, by one that kills itself at this step.
+    pub(super) fn arm(&mut self, victim: Victim, step: &'static str) {
+        self.end(&[victim], Signal::TERM);
+        self.arm_next(victim, step);
+    }
+
+    /// Starts one that kills itself at this step, where there is none.
+    pub(super) fn arm_next(&mut self, victim: Victim, step: &'static str) {
+        self.failpoint = Some((victim, step));
+        self.start();
+    }
+
+    /// Waits until it has killed itself.
+    pub(super) fn killed(&mut self) {
+        let armed = self.failpoint.take();
+        let process = match armed {
+            Some((Victim::Server, _)) => self.server.take(),
+            Some((Victim::Daemon, _)) => self.daemon.take(),
+            other => panic!("{other:?} is not armed"),
+        };
+        assert_eq!(wait(&mut process.unwrap()).signal(), Some(9), "{armed:?}");
+    }
+
+    /// Whether an agent of this task's is there.
+    pub(super) fn has_agent(&self, task: TaskId) -> bool {
+        self.hosts().get(&task).is_some_and(|host| !agents_below(*host).is_empty())
+    }
+
     /// What the daemon has.
     pub(super) fn daemons_data(&self) -> PathBuf {
         self.lab.data().join("daemon")
@@ -153,9 +184,14 @@ impl Site {
 
     /// Has git stop before the first command that this is a part of, until [let go](Self::let_go).
     pub(super) fn hold(&self, command: &str) -> Hold {
-        let file = self.holds().join(format!("{}.hold", command.replace(' ', "-")));
+        let file = self.hold_of(command);
         fs::write(&file, format!("{command}\n")).unwrap();
         Hold { reached: file.with_extension("reached") }
+    }
+
+    /// Lets git go on before this command.
+    pub(super) fn let_go_before(&self, command: &str) {
+        fs::remove_file(self.hold_of(command)).unwrap();
     }
 
     /// Lets git do its work again.
@@ -165,8 +201,11 @@ impl Site {
         }
     }
 
-    fn command(&self, verb: &str) -> Command {
+    fn command(&self, verb: &str, what: Victim) -> Command {
         let mut command = self.lab.makima(&[verb, "--json"]);
+        if let Some((_, step)) = self.failpoint.filter(|(victim, _)| *victim == what) {
+            command.env("MAKIMA_FAILPOINT", step);
+        }
         let path = format!("{}:{}", self.lab.path("bin").display(), path_of(&command));
         command.env("PATH", path);
         command
@@ -199,6 +238,10 @@ impl Site {
             child,
             ready.unwrap_or_else(|error| panic!("{command:?} said {line:?} ({error}): {}", self.lab.log())),
         )
+    }
+
+    fn hold_of(&self, command: &str) -> PathBuf {
+        self.holds().join(format!("{}.hold", command.replace(' ', "-")))
     }
 
     fn holds(&self) -> PathBuf {

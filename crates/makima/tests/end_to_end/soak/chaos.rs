@@ -1,6 +1,7 @@
 //! What is let fail.
 
 use super::stage::{Stage, kill};
+use crate::lab::until;
 use makima_testkit::{FaultProxy, Random, Way};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,20 +20,45 @@ enum Fault {
     Cut,
     /// A daemon's connection is left behind: the daemon connects anew, and what was on its way arrives late.
     LeftBehind,
+    /// A daemon's connections are half-open: what goes one way, or either, vanishes, and nobody is told.
+    HalfOpen,
     /// Everything is killed, as if the machine had lost power.
     Machine,
 }
+
+/// Each as often as it comes before all come again.
+const FAULTS: [Fault; 14] = [
+    Fault::Part,
+    Fault::Part,
+    Fault::Part,
+    Fault::Parts,
+    Fault::Host,
+    Fault::Host,
+    Fault::Agent,
+    Fault::Agent,
+    Fault::Cut,
+    Fault::Cut,
+    Fault::LeftBehind,
+    Fault::HalfOpen,
+    Fault::HalfOpen,
+    Fault::Machine,
+];
+
+/// How often something has to fail until everything has.
+pub(super) const ALL: usize = FAULTS.len();
 
 /// Lets things fail, in an order that a number decides.
 pub(super) struct Chaos {
     stage: Arc<Stage>,
     random: Random,
+    /// What comes before all come again.
+    left: Vec<Fault>,
     struck: BTreeMap<Fault, usize>,
 }
 
 impl Chaos {
     pub(super) fn new(stage: &Arc<Stage>, random: Random) -> Self {
-        Self { stage: Arc::clone(stage), random, struck: BTreeMap::new() }
+        Self { stage: Arc::clone(stage), random, left: Vec::new(), struck: BTreeMap::new() }
     }
 
     /// How often each fault was.
@@ -42,21 +68,10 @@ impl Chaos {
 
     /// Lets the next thing fail. Afterwards all parts are there again.
     pub(super) async fn strike(&mut self) {
-        let faults = [
-            Fault::Part,
-            Fault::Part,
-            Fault::Part,
-            Fault::Parts,
-            Fault::Host,
-            Fault::Host,
-            Fault::Agent,
-            Fault::Agent,
-            Fault::Cut,
-            Fault::Cut,
-            Fault::LeftBehind,
-            Fault::Machine,
-        ];
-        let fault = *self.random.pick(&faults);
+        if self.left.is_empty() {
+            self.left.extend(FAULTS);
+        }
+        let fault = self.left.swap_remove(self.random.below(self.left.len()));
         *self.struck.entry(fault).or_default() += 1;
         let stage = Arc::clone(&self.stage);
         // What was held back by the fault before.
@@ -84,6 +99,12 @@ impl Chaos {
                 }
             }
             Fault::LeftBehind => self.random.pick(&stage.networks).leave_behind(),
+            Fault::HalfOpen => {
+                let network = self.random.pick(&self.stage.networks);
+                for way in self.random.pick(&[vec![Way::Up], vec![Way::Down], vec![Way::Up, Way::Down]]) {
+                    network.swallow(*way);
+                }
+            }
             Fault::Machine => {
                 // Those that are killed first must not be replaced by those that are killed last.
                 (0..stage.parts()).for_each(|part| stage.kill(part));
@@ -91,6 +112,14 @@ impl Chaos {
                 (0..stage.parts()).for_each(|part| stage.start(part));
             }
         }
+    }
+
+    /// Waits until every half-open connection was noticed by one of its ends.
+    pub(super) async fn is_noticed(&self) {
+        until("half-open connections are noticed", async || {
+            self.stage.networks.iter().all(|network| network.half_open() == 0).then_some(())
+        })
+        .await;
     }
 
     fn one_of(&mut self, kind: &str) {

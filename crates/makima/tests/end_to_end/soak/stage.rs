@@ -52,7 +52,10 @@ fn script(size: &Size) -> Value {
 impl Stage {
     pub(super) async fn set(size: &Size) -> Self {
         let lab = Lab::new(script(size));
-        let config = fs::read_to_string(lab.data().join("makima.toml")).unwrap();
+        let file = lab.data().join("makima.toml");
+        let config = fs::read_to_string(&file).unwrap();
+        let config = format!("{config}[daemon]\nheartbeat_seconds = {}\n", size.heartbeat);
+        fs::write(file, &config).unwrap();
         for folder in (1..=size.daemons).map(|daemon| data_of(&lab, daemon)) {
             fs::create_dir(&folder).unwrap();
             fs::write(folder.join("makima.toml"), &config).unwrap();

@@ -1,7 +1,7 @@
 //! Somebody who keeps one agent busy, and at the end looks whether all that it said is there.
 
 use super::stage::{Stage, word};
-use crate::lab::until;
+use crate::lab::{until, until_within};
 use makima_model::{MessageRole, TaskId, TaskStatus};
 use makima_wire::{ConversationMessage, CreateTask, Task};
 use std::{
@@ -10,7 +10,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
+
+/// How long one agent may make no step: what it stands on may be struck again and again, and it shares two cores with many others.
+const STRUCK: Duration = Duration::from_secs(300);
 
 /// One task, and who talks with its agent.
 pub(super) struct Worker {
@@ -58,7 +62,7 @@ impl Worker {
                 return before;
             }
             let what = format!("task {} goes on: {before:?}", self.number);
-            until(&what, async || {
+            until_within(STRUCK, &what, async || {
                 let now = self.task(task).await;
                 (now.status.is_over() || now.message_count > before.message_count).then_some(())
             })

@@ -1,11 +1,11 @@
 //! Erasing tasks and contracts for good, on the server and on their daemons.
 
-use super::{App, refusal};
+use super::{App, abandon::away, refusal};
 use makima_model::{Circumstances, ContractId, DaemonId, EventKind, Operation, OwnerId, Phase, TaskId};
 use makima_store::{
     CommandState, StoreError, Tx, blobs, commands, contracts, erase,
     events::{self, NewHistory},
-    operations::Ending,
+    operations::{self, Ending},
     runs, trash,
 };
 use makima_wire::frame::Command;
@@ -47,8 +47,9 @@ impl App {
         }
         if let Some(failed) = told.iter().find(|command| command.state == CommandState::Failed) {
             let why = refusal(failed).unwrap_or_default();
+            self.take_out_of_trash(tx, operation, operation.id).await?;
             return Ok(Some(Ending::Failed(format!(
-                "its daemon could not erase what it has, so it is in the trash still: {why}"
+                "its daemon could not erase what it has, so nothing was erased: {why}"
             ))));
         }
         let mut heirs = BTreeSet::new();
@@ -70,24 +71,30 @@ impl App {
         Ok(Some(Ending::Done { before: None, after }))
     }
 
-    /// Has each daemon that tasks ran on erase what it has of them. Whether there is any.
+    /// Has each daemon that tasks ran on erase what it has of them. Whether there is any to wait for: one that is away is not, once
+    /// an earlier erasure was given up. It erases what it has should it come back.
     async fn tell_daemons(
         &self,
         tx: &mut Tx,
         operation: &Operation,
         erased: &[TaskId],
     ) -> Result<bool, StoreError> {
-        let mut any = false;
+        let given_up = operations::was_given_up(tx, operation).await?;
+        let mut waits = false;
         for id in erased {
             let runs = runs::of_task(tx, operation.owner, *id).await?;
             let daemons: BTreeSet<DaemonId> = runs.iter().map(|run| run.daemon).collect();
             for daemon in daemons {
                 let purge = Command::PurgeTask { task: *id };
-                self.queue_for(tx, operation, daemon, None, &purge).await?;
-                any = true;
+                if given_up && away(tx, operation.owner, daemon).await?.is_some() {
+                    self.queue(tx, operation.owner, daemon, None, &purge).await?;
+                } else {
+                    self.queue_for(tx, operation, daemon, None, &purge).await?;
+                    waits = true;
+                }
             }
         }
-        Ok(any)
+        Ok(waits)
     }
 
     async fn phase_before(

@@ -8,7 +8,7 @@ use crate::{
 };
 use makima_model::{
     BranchReason, CheckpointId, Circumstances, Head, NotUndoable, Operation, OperationId, OperationKind,
-    Reversal,
+    OperationState, Reversal,
 };
 use makima_store::{
     Checkpoint, CommandState, StoreError, Tx, checkpoints, commands, contracts,
@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 impl App {
-    /// Undoes an operation.
+    /// Undoes an operation; one that waits for a daemon which is away is given up.
     pub(crate) async fn undo_operation(
         &self,
         by: Caller,
@@ -31,12 +31,17 @@ impl App {
         how: UndoOperation,
     ) -> Result<Operation, ApiError> {
         let until = Instant::now() + self.settings().patience;
-        if let Some(operation) = by.has_done() {
-            return self.come_to(by.owner, operation, until).await;
+        match by.has_done() {
+            Some(given_up) if given_up == id => return self.finished_operation(by.owner, id, until).await,
+            Some(operation) => return self.come_to(by.owner, operation, until).await,
+            None => {}
         }
         let mut tx = self.begin_operation().await?;
         let undone = operations::lock(&mut tx, by.owner, id).await?;
         let undone = undone.ok_or_else(|| ApiError::not_found("operation"))?;
+        if undone.state == OperationState::Prepared {
+            return self.abandon(tx, by, undone, until).await;
+        }
         let reversal = undone.reversal().map_err(not_undoable)?;
         self.hold_contract(&mut tx, by.owner, undone.contract).await?;
         let on = (undone.task, undone.contract);

@@ -2,9 +2,7 @@
 
 use super::Builder;
 use crate::{
-    Db, NewCommand, Order, Run, Seek, Task, Tx, checkpoints, commands, contracts, conversations,
-    db::on,
-    erase,
+    Db, NewCommand, Order, Run, Seek, Task, Tx, checkpoints, commands, contracts, conversations, erase,
     idempotency::{self, Asked},
     operations::{self, Ending, Filter},
     tasks, trash,
@@ -187,15 +185,12 @@ impl Builder<'_> {
         tx.commit().await.unwrap();
 
         let mut tx = self.db.begin().await.unwrap();
-        for is_abandoned in [false, true] {
+        for ending in [Ending::Failed("the daemon made none".into()), Ending::Abandoned("it is gone".into())]
+        {
             let by = self
                 .begin(&mut tx, OperationKind::Checkpoint, done.into(), Circumstances::default(), None)
                 .await;
-            let ending = Ending::Failed("the daemon made none".into());
             assert!(operations::finish(&mut tx, self.owner, by, &ending, self.clock.now()).await.unwrap());
-            if is_abandoned {
-                abandon(&mut tx, by).await;
-            }
         }
         let by =
             self.begin(&mut tx, OperationKind::Checkpoint, live.into(), Circumstances::default(), None).await;
@@ -232,13 +227,6 @@ impl Builder<'_> {
         }
         tx.commit().await.unwrap();
     }
-}
-
-const ABANDON: &str = "UPDATE operations SET state = 'abandoned' WHERE id = $1";
-
-/// Nothing here does so.
-async fn abandon(tx: &mut Tx, id: OperationId) {
-    on!(tx, |c| sqlx::query(ABANDON).bind(id.uuid()).execute(c).await.map(drop)).unwrap();
 }
 
 /// Whether the database has an operation of each kind, and in each state.
