@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     /// How many rounds count; before them is one that doesn't
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
+    /// Measure with ten million entries of the timeline too, which takes some 10 GB below the temporary folder
+    #[arg(long)]
+    pub(crate) ten_million: bool,
     /// Put the table into this page
     #[arg(long, value_name = "PAGE")]
     pub(crate) write: Option<PathBuf>,

@@ -8,8 +8,9 @@ mod append;
 mod checkpoint;
 mod first_checkpoint;
 mod idle;
+mod timeline;
 
-use crate::{arguments::Arguments, table::Outcome};
+use crate::{arguments::Arguments, environment, lab::Engine, printer, table::Outcome};
 use anyhow::{Context, Result};
 
 /// What can be measured, by the number that it has among the project's limits.
@@ -18,14 +19,21 @@ pub(crate) enum Bar {
     Checkpoint,
     FirstCheckpoint,
     Append,
+    Timeline,
     AgentOutput,
     Idle,
 }
 
 impl Bar {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Checkpoint, Self::FirstCheckpoint, Self::Append, Self::AgentOutput, Self::Idle];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Checkpoint,
+        Self::FirstCheckpoint,
+        Self::Append,
+        Self::Timeline,
+        Self::AgentOutput,
+        Self::Idle,
+    ];
 
     pub(crate) fn of_number(number: u32) -> Result<Self> {
         let known = || Self::ALL.map(|bar| bar.number().to_string()).join(", ");
@@ -38,6 +46,7 @@ impl Bar {
             Self::Checkpoint => 1,
             Self::FirstCheckpoint => 3,
             Self::Append => 8,
+            Self::Timeline => 10,
             Self::AgentOutput => 12,
             Self::Idle => 13,
         }
@@ -48,6 +57,7 @@ impl Bar {
             Self::Checkpoint => "a checkpoint with the numbers of its changes",
             Self::FirstCheckpoint => "the first checkpoint of a new worktree",
             Self::Append => "appending to a conversation, and what it takes to store one",
+            Self::Timeline => "a page of the timeline",
             Self::AgentOutput => "what agents say, from the WebSocket to the disk",
             Self::Idle => "`makima up`: how soon it is ready, and what it takes when idle",
         }
@@ -58,8 +68,18 @@ impl Bar {
             Self::Checkpoint => checkpoint::run(arguments).await,
             Self::FirstCheckpoint => first_checkpoint::run(arguments).await,
             Self::Append => append::run(arguments).await,
+            Self::Timeline => timeline::run(arguments).await,
             Self::AgentOutput => agent_output::run(arguments).await,
             Self::Idle => idle::run(arguments).await,
         }
     }
+}
+
+/// SQLite, and PostgreSQL where there is one.
+fn engines() -> Vec<Engine> {
+    if environment::has_postgres() {
+        return vec![Engine::Sqlite, Engine::Postgres];
+    }
+    printer::progress("  PostgreSQL is left out: run this by scripts/with-postgres");
+    vec![Engine::Sqlite]
 }

@@ -74,8 +74,8 @@ pub(crate) struct Lab {
     db: Db,
     server: Server,
     key: String,
-    owner: OwnerId,
-    clock: Clock,
+    pub(crate) owner: OwnerId,
+    pub(crate) clock: Clock,
 }
 
 /// A task's conversation, which anything may be appended to.
@@ -114,6 +114,22 @@ impl Lab {
         let made = server.app().create_user("bench").await;
         let user = made.map_err(|error| anyhow!("no owner could be made: {error:?}"))?;
         Ok(Self { place, db, server, key: user.api_key, owner: user.id, clock })
+    }
+
+    /// A client with the owner's key.
+    pub(crate) fn client(&self) -> Result<Client> {
+        Ok(Client::new(&format!("http://{}", self.server.address()), Some(self.key.clone()))?)
+    }
+
+    /// A task that nobody works on.
+    pub(crate) async fn task(&self, plan: &str) -> Result<Task> {
+        let wanted = CreateTask {
+            plan: plan.to_owned(),
+            repository: Some("/nonexistent".to_owned()),
+            start: Some(false),
+            ..CreateTask::default()
+        };
+        Ok(self.client()?.create_task(&wanted).await?)
     }
 
     /// Connects a daemon and has it start a run of a new task.

@@ -4,9 +4,8 @@ mod storage;
 
 use crate::{
     arguments::Arguments,
-    environment,
+    bars::engines,
     lab::{Conversation, Engine, Lab, Place},
-    printer,
     rounds::{Contest, interleaved},
     session,
     table::{Limit, Outcome, Row},
@@ -59,15 +58,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
         storage::run(engine, &session, &mut outcome).await?;
     }
     Ok(outcome)
-}
-
-/// SQLite, and PostgreSQL where there is one.
-fn engines() -> Vec<Engine> {
-    if environment::has_postgres() {
-        return vec![Engine::Sqlite, Engine::Postgres];
-    }
-    printer::progress("  PostgreSQL is left out: run this by scripts/with-postgres");
-    vec![Engine::Sqlite]
 }
 
 /// A conversation in a database of its own.
