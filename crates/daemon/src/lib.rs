@@ -28,4 +28,4 @@ pub use config::{CheckpointRules, DaemonConfig};
 pub use daemon::Daemon;
 pub use error::DaemonError;
 pub use folders::Folders;
-pub use worktrees::{CopyError, Worktrees};
+pub use worktrees::{CopyError, Worktrees, file_change};

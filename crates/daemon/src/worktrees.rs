@@ -13,6 +13,7 @@ mod task_file;
 mod warm;
 
 pub(crate) use checkpoint::ByHand;
+pub use checkpoint::file_change;
 pub use copied::CopyError;
 pub(crate) use finish::kept_changing;
 pub(crate) use task_file::TaskFile;

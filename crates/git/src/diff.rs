@@ -98,6 +98,16 @@ pub(crate) async fn changes(
     parse::changes(&said).ok_or_else(|| GitError::unreadable("diff-tree", &said))
 }
 
+/// The files of a commit that follows none.
+pub(crate) async fn changes_of_root(
+    run: impl Fn(&str) -> Invocation,
+    commit: &Sha,
+) -> Result<Vec<FileChange>, GitError> {
+    let diff = run("diff-tree").args(QUIET).args(RECORDS).args(["--root", "--no-commit-id"]);
+    let said = diff.arg("--end-of-options").arg(commit).ok().await?;
+    parse::changes(&said).ok_or_else(|| GitError::unreadable("diff-tree", &said))
+}
+
 pub(crate) async fn patch(
     run: impl Fn(&str) -> Invocation,
     from: Option<&Sha>,

@@ -7,6 +7,7 @@
 mod bare_clone;
 mod checkpoint;
 mod commit_remaining;
+mod commits;
 mod diff;
 mod environment;
 mod error;
@@ -30,6 +31,7 @@ mod worktree;
 pub use bare_clone::{BareClone, Base, BaseError, CloneError, Progress};
 pub use checkpoint::{CheckpointError, CheckpointKind, CheckpointRequest, Made};
 pub use commit_remaining::{CommitError, InProgress};
+pub use commits::Commit;
 pub use diff::{Action, FileChange, PatchWritten};
 pub use environment::Environment;
 pub use error::GitError;

@@ -16,6 +16,8 @@ mod checkpoints;
 mod clones;
 #[path = "it/commit_remaining.rs"]
 mod commit_remaining;
+#[path = "it/commits.rs"]
+mod commits;
 #[path = "it/diffs.rs"]
 mod diffs;
 #[path = "it/environments.rs"]

@@ -3,10 +3,11 @@
 use crate::{
     commands::{
         completions::CompletionsArguments, config::ConfigCommand, contract::ContractCommand,
-        daemon::DaemonArguments, doctor::DoctorArguments, key::KeyCommand, man::ManArguments, op::OpCommand,
-        open::OpenArguments, reference::ReferenceArguments, run::RunArguments, run_host::RunHostArguments,
-        scripted_agent::ScriptedAgentArguments, server::ServerArguments, status::StatusArguments,
-        task::TaskCommand, undo::UndoArguments, up::UpArguments, user::UserCommand,
+        daemon::DaemonArguments, doctor::DoctorArguments, import::ImportCommand, key::KeyCommand,
+        man::ManArguments, op::OpCommand, open::OpenArguments, reference::ReferenceArguments,
+        run::RunArguments, run_host::RunHostArguments, scripted_agent::ScriptedAgentArguments,
+        server::ServerArguments, status::StatusArguments, task::TaskCommand, undo::UndoArguments,
+        up::UpArguments, user::UserCommand,
     },
     config::Config,
     data_folder::DataFolder,
@@ -113,6 +114,14 @@ Example:
     )]
     Op(OpCommand),
     Undo(UndoArguments),
+    /// Take sessions of agents that ran without Makima into it
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  makima import claude-code"
+    )]
+    Import(ImportCommand),
     Doctor(DoctorArguments),
     /// Look at the configuration
     #[command(

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod contract;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
+pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod man;
 pub(crate) mod op;
@@ -58,6 +59,7 @@ pub(crate) fn carry_out(
             Command::Contract(command) => contract::contract(&global, command, printer).await,
             Command::Op(command) => op::op(&global, command, printer).await,
             Command::Undo(arguments) => undo::undo(&global, arguments, printer).await,
+            Command::Import(command) => import::import(&global, command, printer).await,
             Command::Doctor(arguments) => doctor::doctor(&global, arguments, printer).await,
             Command::Config(command) => config::config(&global, &command, given, printer),
             Command::Server(arguments) => server::server(&global, arguments, printer).await,

@@ -46,6 +46,14 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
     Some(etcetera::base_strategy::Xdg::new().ok()?.data_dir().join("makima"))
 }
 
+/// Where Claude Code keeps what is its own.
+pub(crate) fn claude_folder() -> Option<PathBuf> {
+    match variable("CLAUDE_CONFIG_DIR") {
+        Some(folder) => Some(folder.into()),
+        None => Some(etcetera::base_strategy::Xdg::new().ok()?.home_dir().join(".claude")),
+    }
+}
+
 /// The folder that the command was called in.
 pub(crate) fn working_folder() -> std::io::Result<PathBuf> {
     std::env::current_dir()

@@ -12,6 +12,7 @@ mod environment;
 mod failure;
 mod follow;
 mod here;
+mod import;
 mod logging;
 mod look;
 mod pages;

@@ -232,7 +232,7 @@ impl Worktrees {
             branch_name: made.branch.unwrap_or_default(),
             message: wanted.message,
             previous: last.map(|last| last.id),
-            files_changed: made.files_changed.iter().map(change).collect(),
+            files_changed: made.files_changed.iter().map(file_change).collect(),
             lines_added: made.lines_added,
             lines_removed: made.lines_removed,
             not_held: made.not_held.iter().map(not_held).collect(),
@@ -257,7 +257,8 @@ async fn unmake(worktree: &Worktree, request: &CheckpointRequest) {
     }
 }
 
-fn change(change: &makima_git::FileChange) -> FileChange {
+/// A file that differs, as it is told.
+pub fn file_change(change: &makima_git::FileChange) -> FileChange {
     let (path, path_bytes) = name(&change.path);
     FileChange {
         path,

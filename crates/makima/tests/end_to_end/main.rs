@@ -8,6 +8,7 @@ mod cuts;
 mod daemon;
 mod demo;
 mod disks;
+mod import;
 mod kills;
 mod lab;
 mod operations;
