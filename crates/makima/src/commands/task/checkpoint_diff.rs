@@ -18,7 +18,7 @@ use makima_wire::DiffQuery;
 /// from another moment its daemon is asked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Examples:
+Example:
   makima task checkpoint-diff 1f2e3d4c 3
   makima task checkpoint-diff 1f2e3d4c 3 --path src/lib.rs --context 20
   makima task checkpoint-diff 1f2e3d4c 3 --from checkpoint:1 --json")]
