@@ -117,7 +117,7 @@ pub(crate) async fn changes(
     }
     let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(RECORDS);
     let said = diff.arg("--end-of-options").arg(&from).arg(to).ok().await?;
-    parse::changes(&said).ok_or_else(|| GitError::unreadable("diff-tree", &said))
+    parse::changes(&said, false).ok_or_else(|| GitError::unreadable("diff-tree", &said))
 }
 
 /// The files of a commit that follows none.
@@ -127,7 +127,7 @@ pub(crate) async fn changes_of_root(
 ) -> Result<Vec<FileChange>, GitError> {
     let diff = run("diff-tree").args(QUIET).args(RECORDS).args(["--root", "--no-commit-id"]);
     let said = diff.arg("--end-of-options").arg(commit).ok().await?;
-    parse::changes(&said).ok_or_else(|| GitError::unreadable("diff-tree", &said))
+    parse::changes(&said, false).ok_or_else(|| GitError::unreadable("diff-tree", &said))
 }
 
 pub(crate) async fn patch(
@@ -160,8 +160,8 @@ pub(crate) async fn patch(
     if !split.is_cut {
         copied?;
     }
-    let changes =
-        parse::changes(&split.head).ok_or_else(|| GitError::unreadable("diff-tree", &split.head))?;
+    let changes = parse::changes(&split.head, style.ignore_whitespace)
+        .ok_or_else(|| GitError::unreadable("diff-tree", &split.head))?;
     Ok((changes, PatchWritten { bytes: split.bytes, truncated: split.is_cut }))
 }
 

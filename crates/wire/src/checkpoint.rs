@@ -1,6 +1,6 @@
 //! Checkpoints.
 
-use crate::shape::{CheckpointMessage, PointText};
+use crate::shape::{CheckpointMessage, PointText, WorktreeFile};
 use makima_model::{
     CheckpointId, CheckpointKind, FileChange, NotHeld, Point, SnapshotId, TaskId, Timestamp, diff::GitDiff,
 };
@@ -80,6 +80,7 @@ pub struct DiffQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Point>,
     /// This file alone, by its name now or before, as it is shown.
+    #[param(value_type = Option<WorktreeFile>, inline)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// How many lines around a change go with it: 3 unless told.

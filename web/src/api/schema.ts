@@ -1817,8 +1817,7 @@ export interface components {
         };
         /** @description Something that a session's file tells. */
         ImportEntry: {
-            /** @description The last message that stays; absent: none does. */
-            to?: components["schemas"]["MessageId"];
+            to?: components["schemas"]["MessageId"] | null;
             /** @enum {string} */
             type: "back";
         } | {
@@ -1829,8 +1828,7 @@ export interface components {
         } | {
             /** @description The lines. */
             lines: components["schemas"]["ImportedLine"][];
-            /** @description The message that they belong to; absent: they stand before the first. */
-            message?: components["schemas"]["MessageId"];
+            message?: components["schemas"]["MessageId"] | null;
             /** @enum {string} */
             type: "lines";
         } | {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::{Action, FileChange};
 
-/// `None` where it is not in the form that git's manual gives.
-pub(super) fn changes(said: &[u8]) -> Option<Vec<FileChange>> {
+/// `None` where it is not in the form that git's manual gives. `is_loose`: white space was left out, so a file without numbers differs in
+/// that alone, and is left out too.
+pub(super) fn changes(said: &[u8], is_loose: bool) -> Option<Vec<FileChange>> {
     let mut fields = said.split(|b| *b == 0).peekable();
     let mut changes = Vec::new();
     while fields.peek().is_some_and(|field| field.starts_with(b":")) {
@@ -31,6 +32,9 @@ pub(super) fn changes(said: &[u8]) -> Option<Vec<FileChange>> {
         };
         numbers.insert(name, (count(added)?, count(removed)?));
     }
+    if is_loose {
+        changes.retain(|change| numbers.contains_key(&change.path[..]));
+    }
     for change in &mut changes {
         let (added, removed) = *numbers.get(&change.path[..])?;
         change.binary = added.is_none() || removed.is_none();
@@ -55,7 +59,7 @@ mod tests {
     fn records_and_numbers_are_brought_together() {
         let said = b":100644 100644 a b M\0x\ty\0:100644 100644 a b R090\0old\0new\n\xff\0:000000 100644 a b A\0bin\0\
             1\t2\tx\ty\x003\t0\t\0old\0new\n\xff\0-\t-\tbin\0";
-        let changes = changes(said).unwrap();
+        let changes = changes(said, false).unwrap();
         let told: Vec<_> =
             changes.iter().map(|c| (c.action.letter(), &c.path[..], c.lines_added, c.binary)).collect();
         assert_eq!(
@@ -67,7 +71,10 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_not_guessed() {
-        assert_eq!(changes(b":1 2 3 4 X\0a\0"), None);
-        assert_eq!(changes(b"").map(|c| c.len()), Some(0));
+        assert_eq!(changes(b":1 2 3 4 X\0a\0", false), None);
+        assert_eq!(changes(b"", false).map(|c| c.len()), Some(0));
+        let without_numbers = b":100644 100644 a b M\0x\0";
+        assert_eq!(changes(without_numbers, false), None);
+        assert_eq!(changes(without_numbers, true).map(|c| c.len()), Some(0));
     }
 }

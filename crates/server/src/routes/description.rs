@@ -8,6 +8,9 @@ use utoipa::openapi::{
     schema::{AdditionalProperties, Components, ObjectBuilder, Schema, SchemaType, Type},
 };
 
+/// Shapes of requests that are one of several: none takes unknown fields, which their derive doesn't tell.
+const CLOSED: [&str; 1] = ["ImportEntry"];
+
 /// The description, with what is true of every route.
 pub(super) fn completed(mut api: OpenApi) -> OpenApi {
     let OpenApi { paths, components: Some(components), .. } = &mut api else { return api };
@@ -23,6 +26,11 @@ pub(super) fn completed(mut api: OpenApi) -> OpenApi {
             if takes_key(&method, path) {
                 operation.parameters.get_or_insert_default().push(RefOr::T(key()));
             }
+        }
+    }
+    for name in CLOSED {
+        if let Some(RefOr::T(Schema::OneOf(one))) = components.schemas.get_mut(name) {
+            one.items.iter_mut().for_each(close);
         }
     }
     components.schemas.values_mut().for_each(tell_of_absent);
@@ -94,6 +102,12 @@ fn tell_of_absent(schema: &mut RefOr<Schema>) {
         RefOr::T(Schema::AllOf(all)) => all.items.iter_mut().for_each(tell_of_absent),
         RefOr::T(Schema::OneOf(one)) => one.items.iter_mut().for_each(tell_of_absent),
         _ => {}
+    }
+}
+
+fn close(shape: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = shape {
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     }
 }
 
