@@ -1,6 +1,6 @@
 //! Checkpoints.
 
-use crate::shape::{CheckpointMessage, PointText, WorktreeFile};
+use crate::shape::{CheckpointMessage, CheckpointName, PointText, WorktreeFile};
 use makima_model::{
     CheckpointId, CheckpointKind, FileChange, NotHeld, Point, SnapshotId, TaskId, Timestamp, diff::GitDiff,
 };
@@ -68,6 +68,17 @@ pub struct CreateCheckpoint {
     #[schema(value_type = Option<CheckpointMessage>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// Which checkpoint of which task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CheckpointPath {
+    /// The task.
+    pub id: TaskId,
+    /// The checkpoint: its id, its number, or its commit (7 digits or more).
+    #[param(value_type = CheckpointName, inline)]
+    pub cid: String,
 }
 
 /// How a difference is told.

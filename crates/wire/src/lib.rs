@@ -26,7 +26,9 @@ pub use chat::{
     ChatConversation, ChatConversationList, ChatMessage, ChatMessageList, CreateChatConversation,
     RenameChatConversation, SayInChat,
 };
-pub use checkpoint::{Checkpoint, CheckpointDiff, CheckpointList, CreateCheckpoint, DiffQuery};
+pub use checkpoint::{
+    Checkpoint, CheckpointDiff, CheckpointList, CheckpointPath, CreateCheckpoint, DiffQuery,
+};
 pub use contract::{ChangeContract, Contract, ContractList, CreateContract, ListContracts, SetPhase};
 pub use conversation::{Branch, BranchList, Conversation, ConversationMessage, Moment, ReadConversation};
 pub use daemon::{Daemon, DaemonList};

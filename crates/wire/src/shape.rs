@@ -44,6 +44,8 @@ shapes! {
     WorktreeFile { 1 to 4096, r"^[^\u0000]+$" }
     /// A commit's name: all of it, or 7 digits or more.
     CommitSha { 7 to 64, "^[0-9a-fA-F]+$" }
+    /// A checkpoint of a task: its id, its number, or its commit (7 digits or more).
+    CheckpointName { 1 to 64, "^([0-9]{1,18}|[0-9a-fA-F]{7,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$" }
     /// A moment of the task: `head`, `~N` (N messages before the head), `checkpoint:N`, a checkpoint's id or commit (7 digits or more), `message:<id>` (just after it), `snapshot:<id>`, or `time:<RFC 3339>`, which may go bare.
     PointText { 2 to 75, r"^(head|~[0-9]{1,18}|(checkpoint:)?([0-9a-fA-F]{7,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})|checkpoint:[0-9]{1,18}|(message|snapshot):[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(time:)?[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z)$" }
     /// An agent's own id of a session: 1 to 200 characters, none of them a space.

@@ -4150,8 +4150,9 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Its id, its number, or its commit */
+                /** @description The checkpoint: its id, its number, or its commit (7 digits or more). */
                 cid: string;
+                /** @description The task. */
                 id: components["schemas"]["TaskId"];
             };
             cookie?: never;

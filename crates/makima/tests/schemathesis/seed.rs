@@ -67,8 +67,8 @@ impl Seed {
         lab.task_when(endless, "it runs", |task| task.status == TaskStatus::Running).await;
         let link = client.create_sign_in_link().await.unwrap().token;
         let daemon = client.daemons().await.unwrap().daemons[0].id;
-        let commit =
-            client.checkpoints(done, &List::default()).await.unwrap().checkpoints[0].commit_sha.clone();
+        let checkpoint = client.checkpoints(done, &List::default()).await.unwrap().checkpoints.remove(0);
+        let commit = checkpoint.commit_sha;
 
         // Changes of history that can be undone.
         let mut operations = Vec::new();
@@ -86,6 +86,10 @@ impl Seed {
                 },
                 "/api/v1/mesh/chat": { "cid": [conversations[1], UNKNOWN] },
                 "/api/v1/mesh/tasks/{id}": { "id": [done, asks, later, UNKNOWN], "sid": [snapshot, UNKNOWN] },
+                "/api/v1/mesh/tasks/{id}/checkpoints/{cid}": {
+                    "id": [done, UNKNOWN],
+                    "cid": [checkpoint.id, UNKNOWN],
+                },
                 "/api/v1/mesh/tasks/{id}/answer": { "id": [asks, UNKNOWN] },
                 "/api/v1/mesh/tasks/{id}/reassign": { "id": [idle, UNKNOWN] },
                 "/api/v1/mesh/tasks/{id}/stop": { "id": [endless, UNKNOWN] },

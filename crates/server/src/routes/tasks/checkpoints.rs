@@ -14,7 +14,9 @@ use axum::{
 };
 use makima_model::{Point, TaskId};
 use makima_store as store;
-use makima_wire::{Checkpoint, CheckpointDiff, CheckpointList, CreateCheckpoint, DiffQuery, List, Operation};
+use makima_wire::{
+    Checkpoint, CheckpointDiff, CheckpointList, CheckpointPath, CreateCheckpoint, DiffQuery, List, Operation,
+};
 
 /// The checkpoints of a task, newest first.
 #[utoipa::path(get, path = "/api/v1/mesh/tasks/{id}/checkpoints", tag = "checkpoints",
@@ -55,15 +57,15 @@ pub(crate) async fn create_checkpoint(
 /// is offline. Whatever else is asked the task's daemon computes; if that isn't connected: 503 `NO_DAEMON`. A file's hunks are left out (`truncated`) where the whole would be
 /// larger than 2 MiB or the file than 512 KiB; asked for by its `path` it has up to 8 MiB.
 #[utoipa::path(get, path = "/api/v1/mesh/tasks/{id}/checkpoints/{cid}/diff", tag = "checkpoints",
-    params(("id" = TaskId, Path), ("cid" = String, Path, description = "Its id, its number, or its commit"), DiffQuery),
+    params(CheckpointPath, DiffQuery),
     responses((status = 200, body = CheckpointDiff), ApiError))]
 pub(crate) async fn checkpoint_diff(
     caller: Caller,
     State(app): State<App>,
-    Path((id, name)): Path<(TaskId, String)>,
+    Path(CheckpointPath { id, cid }): Path<CheckpointPath>,
     Query(query): Query<DiffQuery>,
 ) -> Result<Json<CheckpointDiff>, ApiError> {
-    let name = name.strip_prefix("checkpoint:").unwrap_or(&name);
+    let name = cid.strip_prefix("checkpoint:").unwrap_or(&cid);
     let checkpoint = Point::checkpoint(name).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let view = app.checkpoint_diff(caller, id, &checkpoint, query).await?;
     Ok(Json(CheckpointDiff {
