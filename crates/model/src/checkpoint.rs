@@ -1,6 +1,9 @@
 //! A checkpoint: a git commit that holds a worktree as it was, plus the position in the conversation at that moment.
 
-use crate::{CheckpointId, Timestamp, text::words};
+use crate::{
+    CheckpointId, Timestamp,
+    text::{never_null, words},
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,12 +39,12 @@ pub struct FileChange {
     /// The file, relative to the worktree; lossy where the name is not UTF-8.
     pub path: String,
     /// The name's bytes in base64, where it is not UTF-8.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "never_null", skip_serializing_if = "Option::is_none")]
     pub path_bytes: Option<String>,
     /// What happened.
     pub action: FileAction,
     /// Of a rename: the name before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "never_null", skip_serializing_if = "Option::is_none")]
     pub old_path: Option<String>,
     /// Lines added; 0 for a binary file.
     pub additions: u64,

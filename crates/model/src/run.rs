@@ -1,6 +1,9 @@
 //! A run: one start of a task's agent on one daemon, and how it and its turns end.
 
-use crate::{Timestamp, text::words};
+use crate::{
+    Timestamp,
+    text::{never_null, words},
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, ops};
 use utoipa::ToSchema;
@@ -86,7 +89,7 @@ pub struct AgentFailure {
     /// The agent's words.
     pub message: String,
     /// Of a limit: when it resets, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "never_null", skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<Timestamp>,
 }
 
@@ -101,7 +104,7 @@ pub struct TurnEnd {
     /// The tokens of this turn alone.
     pub usage: Usage,
     /// The cost of this turn alone, where the agent tells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "never_null", skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<f64>,
     /// How long it took.
     pub duration_ms: u64,
@@ -109,7 +112,7 @@ pub struct TurnEnd {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<String, u32>,
     /// Of a failed turn: why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "never_null", skip_serializing_if = "Option::is_none")]
     pub failure: Option<AgentFailure>,
 }
 

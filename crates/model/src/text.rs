@@ -1,4 +1,6 @@
-//! Enums that are one word in the database, the API and the command line.
+//! Enums that are one word in the database, the API and the command line, and what may be absent.
+
+use serde::{Deserialize, Deserializer};
 
 /// A word that an enum doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +12,13 @@ pub struct UnknownWord {
     pub text: String,
     /// The words that there are, with commas.
     pub known: String,
+}
+
+/// Reads what may be absent and is never null: to be said of a field with `#[serde(default)]`.
+pub(crate) fn never_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 /// Declares an enum whose variants are words, each written once.

@@ -1,8 +1,8 @@
 //! Something of everything, so that ids in paths and bodies lead to what is there.
 
 use crate::lab::{Lab, until};
-use makima_model::{Chat, PermissionMode, TaskStatus};
-use makima_wire::{CreateContract, CreateSnapshot, CreateTask, Deletion, List, SayInChat};
+use makima_model::{Chat, Clock, ImportSource, PermissionMode, TaskStatus};
+use makima_wire::{CreateContract, CreateImport, CreateSnapshot, CreateTask, Deletion, List, SayInChat};
 use serde_json::{Value, json};
 
 /// An id of nothing.
@@ -70,6 +70,23 @@ impl Seed {
         let checkpoint = client.checkpoints(done, &List::default()).await.unwrap().checkpoints.remove(0);
         let commit = checkpoint.commit_sha;
 
+        // One goes on, and one is finished.
+        let mut imports = Vec::new();
+        for session in ["goes-on", "is-finished"] {
+            let import = CreateImport {
+                source: ImportSource::ClaudeCode,
+                session_id: session.into(),
+                copy: 0,
+                name: None,
+                plan: "GO-WORK".into(),
+                repository: repository.clone(),
+                base_branch: None,
+                base_commit: None,
+                started_at: Clock::system().now(),
+            };
+            imports.push(client.create_import(&import).await.unwrap().id);
+        }
+
         // Changes of history that can be undone.
         let mut operations = Vec::new();
         for _ in 0..4 {
@@ -93,12 +110,16 @@ impl Seed {
                 "/api/v1/mesh/tasks/{id}/answer": { "id": [asks, UNKNOWN] },
                 "/api/v1/mesh/tasks/{id}/reassign": { "id": [idle, UNKNOWN] },
                 "/api/v1/mesh/tasks/{id}/stop": { "id": [endless, UNKNOWN] },
+                "/api/v1/imports/{id}/entries": { "id": [imports[0], UNKNOWN] },
+                "/api/v1/imports/{id}/finish": { "id": [imports[1], UNKNOWN] },
                 "/api/v1/keys/{id}": { "id": [key, UNKNOWN] },
                 "/api/v1/operations/{id}": { "id": operations },
             }),
             // No other repository: those of the world are none of a test's business.
             fields: json!({
                 "CreateContract": { "repository": [repository] },
+                "CreateImport": { "repository": [repository] },
+                "FinishImport": { "bytes": [0] },
                 "CreateTask": {
                     "repository": [repository],
                     "contractId": [contract],

@@ -1,6 +1,6 @@
 //! What differs between two moments of a task's code: from the patch that is kept with a checkpoint, else by the task's daemon.
 
-use super::{App, points, tasks::existing};
+use super::{App, points, tasks::existing, texts};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{
     DaemonId, DaemonStatus, OwnerId, Point, TaskId,
@@ -42,6 +42,9 @@ impl App {
         let context = query.context.unwrap_or(CONTEXT);
         if context > MOST_CONTEXT {
             return Err(ApiError::bad_request(format!("context is at most {MOST_CONTEXT} lines")));
+        }
+        if let Some(path) = &query.path {
+            texts::file_of_worktree("path", path)?;
         }
         let mut tx = self.db().read().await?;
         let task = existing(&mut tx, by.owner, id).await?;

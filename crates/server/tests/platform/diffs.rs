@@ -148,6 +148,7 @@ on_both! {
             ("1/diff?context=100001", Code::BadRequest),
             ("1/diff?ignoreWhitespace=perhaps", Code::BadRequest),
             ("1/diff?lines=3", Code::BadRequest),
+            ("1/diff?path=../etc/passwd", Code::Unprocessable),
             ("head/diff", Code::BadRequest),
             ("%00/diff", Code::BadRequest),
             ("abcdef0/diff", Code::NotFound),

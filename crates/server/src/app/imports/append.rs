@@ -116,7 +116,8 @@ fn packed(entries: Vec<ImportEntry>) -> Result<Vec<Packed>, ApiError> {
                 // A task's total is the sum of its turns': it must stay one that can be added up.
                 let sound = counts.iter().all(|count| (0..1 << 40).contains(count))
                     && end.cost_usd.is_none_or(|usd| usd.is_finite() && (0.0..1e9).contains(&usd))
-                    && end.duration_ms < 1 << 53;
+                    && end.duration_ms < 1 << 53
+                    && end.tools.values().chain([&end.turn]).all(|count| i32::try_from(*count).is_ok());
                 if !sound {
                     return Err(ApiError::unprocessable(
                         "a turn took less than nothing, or more than can be",
@@ -126,6 +127,10 @@ fn packed(entries: Vec<ImportEntry>) -> Result<Vec<Packed>, ApiError> {
             }
             ImportEntry::Commit { commit } => {
                 moment("at", commit.at)?;
+                let can_be = |lines: u64| i64::try_from(lines).is_ok();
+                if !commit.files_changed.iter().all(|file| can_be(file.additions) && can_be(file.deletions)) {
+                    return Err(ApiError::unprocessable("a file of a commit has more lines than can be"));
+                }
                 texts::long("branchName", &commit.branch_name)?;
                 texts::long("message", &commit.message)?;
                 let commit_sha = texts::sha("commitSha", &commit.commit_sha)?.as_str().to_owned();
