@@ -116,8 +116,7 @@ pub(crate) async fn changes(
         return Ok(Vec::new());
     }
     let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(RECORDS);
-    let said = diff.arg("--end-of-options").arg(&from).arg(to).ok().await?;
-    parse::changes(&said, false).ok_or_else(|| GitError::unreadable("diff-tree", &said))
+    recorded(diff.arg("--end-of-options").arg(&from).arg(to)).await
 }
 
 /// The files of a commit that follows none.
@@ -126,7 +125,11 @@ pub(crate) async fn changes_of_root(
     commit: &Sha,
 ) -> Result<Vec<FileChange>, GitError> {
     let diff = run("diff-tree").args(QUIET).args(RECORDS).args(["--root", "--no-commit-id"]);
-    let said = diff.arg("--end-of-options").arg(commit).ok().await?;
+    recorded(diff.arg("--end-of-options").arg(commit)).await
+}
+
+async fn recorded(diff: Invocation) -> Result<Vec<FileChange>, GitError> {
+    let said = diff.ok().await?;
     parse::changes(&said, false).ok_or_else(|| GitError::unreadable("diff-tree", &said))
 }
 

@@ -1,10 +1,31 @@
 //! Differences of code, as people read them.
 
-use crate::printer::{Line, Printer, Style};
-use makima_model::diff::{DiffAction, DiffHunk, FileDiff, GitDiff, LineKind};
+use crate::printer::{Line, Printer, Style, ago};
+use makima_model::{
+    Timestamp,
+    diff::{DiffAction, DiffHunk, FileDiff, GitDiff, LineKind},
+};
+use makima_wire::{CheckpointDiff, Task};
+
+/// Shows a checkpoint of a task, and what it is told to differ in.
+pub(crate) fn show_checkpoint(task: &Task, told: &CheckpointDiff, now: Timestamp, printer: &Printer) {
+    let checkpoint = &told.checkpoint;
+    let number = checkpoint.checkpoint_number;
+    printer.line(
+        Line::styled(Style::Strong, format!("checkpoint {number}"))
+            .plain(format!("  {}", checkpoint.message))
+            .then(Style::Faint, format!("  {}", ago(checkpoint.created_at, now))),
+    );
+    if told.diff.files.is_empty() {
+        printer.line(Line::styled(Style::Faint, "nothing differs"));
+        return;
+    }
+    let how_to_see = format!("makima task checkpoint-diff {} {number} --path <file>", task.id.short());
+    show(&told.diff, &how_to_see, printer);
+}
 
 /// Shows what differs, file by file. `how_to_see` says how the hunks that are left out are had.
-pub(crate) fn show(diff: &GitDiff, how_to_see: &str, printer: &Printer) {
+fn show(diff: &GitDiff, how_to_see: &str, printer: &Printer) {
     for file in &diff.files {
         printer.line(heading(file));
         for hunk in &file.hunks {

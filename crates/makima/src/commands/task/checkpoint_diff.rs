@@ -5,7 +5,7 @@ use crate::{
     connection::ServerChoice,
     differences,
     failure::{Exit, Failure},
-    printer::{Line, Printer, Style, ago},
+    printer::Printer,
     reference::TaskRef,
 };
 use clap::Args;
@@ -61,17 +61,6 @@ pub(crate) async fn checkpoint_diff(
     let told = client.checkpoint_diff(task.id, &arguments.checkpoint, &how).await?;
     printer.document(&told);
     printer.page();
-    let number = told.checkpoint.checkpoint_number;
-    printer.line(
-        Line::styled(Style::Strong, format!("checkpoint {number}"))
-            .plain(format!("  {}", told.checkpoint.message))
-            .then(Style::Faint, format!("  {}", ago(told.checkpoint.created_at, Clock::system().now()))),
-    );
-    if told.diff.files.is_empty() {
-        printer.line(Line::styled(Style::Faint, "nothing differs"));
-        return Ok(Exit::Done);
-    }
-    let how_to_see = format!("makima task checkpoint-diff {} {number} --path <file>", task.id.short());
-    differences::show(&told.diff, &how_to_see, printer);
+    differences::show_checkpoint(&task, &told, Clock::system().now(), printer);
     Ok(Exit::Done)
 }

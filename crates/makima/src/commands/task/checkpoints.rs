@@ -59,17 +59,9 @@ pub(crate) async fn checkpoints(
     if arguments.with_diff {
         printer.page();
         for checkpoint in &page.checkpoints {
-            printer.line(
-                Line::styled(Style::Strong, format!("checkpoint {}", checkpoint.checkpoint_number))
-                    .plain(format!("  {}", checkpoint.message))
-                    .then(Style::Faint, format!("  {}", ago(checkpoint.created_at, now))),
-            );
             let point = Point::Checkpoint(checkpoint.id);
             let told = client.checkpoint_diff(task.id, &point, &DiffQuery::default()).await?;
-            let number = checkpoint.checkpoint_number;
-            let how_to_see =
-                format!("makima task checkpoint-diff {} {number} --path <file>", task.id.short());
-            differences::show(&told.diff, &how_to_see, printer);
+            differences::show_checkpoint(&task, &told, now, printer);
         }
         left_out(&mut page).into_iter().for_each(|line| printer.line(Line::styled(Style::Faint, line)));
         return Ok(Exit::Done);
