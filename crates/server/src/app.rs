@@ -43,6 +43,7 @@ pub(crate) use tasks::{TaskChange, TaskView, phase_of};
 pub(crate) use timeline::TimelineView;
 
 use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
+use diffs::ComputedDiffs;
 use makima_failpoints::Failpoints;
 use makima_model::{Clock, DaemonId, OwnerId};
 use makima_store::{Db, StoreError};
@@ -119,6 +120,7 @@ struct Inner {
     failpoints: Failpoints,
     /// How many patches may be read at once: each is held whole, and may have 64 MiB.
     patches: Semaphore,
+    computed_diffs: ComputedDiffs,
     stopping: CancellationToken,
 }
 
@@ -156,6 +158,7 @@ impl App {
             hindered: Mutex::new(None),
             failpoints,
             patches: Semaphore::new(4),
+            computed_diffs: ComputedDiffs::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -174,6 +177,10 @@ impl App {
 
     pub(crate) fn patches(&self) -> &Semaphore {
         &self.0.patches
+    }
+
+    pub(crate) fn computed_diffs(&self) -> &ComputedDiffs {
+        &self.0.computed_diffs
     }
 
     pub(crate) fn settings(&self) -> Settings {
