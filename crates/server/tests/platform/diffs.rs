@@ -13,7 +13,7 @@ use makima_wire::{
 };
 use std::time::Duration;
 
-const PATCH: &str = "diff --git a/hello.txt b/hello.txt\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/hello.txt\n\
+pub(crate) const PATCH: &str = "diff --git a/hello.txt b/hello.txt\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/hello.txt\n\
     @@ -0,0 +1 @@\n+hello\n";
 
 fn code<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Code {
