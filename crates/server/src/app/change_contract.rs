@@ -41,8 +41,8 @@ impl App {
             self.note(&mut tx, by, id).await?;
             let data = difference(&before, &after);
             note(&mut tx, self.clock(), &after, EventKind::Phase, "contract_updated", data);
-            tx.commit().await?;
         }
+        tx.commit().await?;
         self.contract(by, id).await
     }
 
