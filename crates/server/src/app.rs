@@ -21,6 +21,7 @@ mod owners;
 mod place;
 mod points;
 mod reassign_task;
+mod search;
 mod send_message;
 mod silence;
 mod snapshots;
@@ -53,7 +54,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Semaphore, broadcast},
+    sync::{Notify, Semaphore, broadcast},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -119,6 +120,8 @@ struct Inner {
     failpoints: Failpoints,
     /// How many patches may be read at once: each is held whole, and may have 64 MiB.
     patches: Semaphore,
+    /// Told when somebody waits for the index.
+    searched: Arc<Notify>,
     stopping: CancellationToken,
 }
 
@@ -156,6 +159,7 @@ impl App {
             hindered: Mutex::new(None),
             failpoints,
             patches: Semaphore::new(4),
+            searched: Arc::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -174,6 +178,10 @@ impl App {
 
     pub(crate) fn patches(&self) -> &Semaphore {
         &self.0.patches
+    }
+
+    pub(crate) fn searched(&self) -> Arc<Notify> {
+        self.0.searched.clone()
     }
 
     pub(crate) fn settings(&self) -> Settings {

@@ -21,6 +21,7 @@ mod reading;
 mod refusals;
 mod replicas;
 mod runs;
+mod search;
 mod snapshots;
 mod tasks;
 mod timeline;
