@@ -8,6 +8,7 @@ mod append;
 mod checkpoint;
 mod first_checkpoint;
 mod idle;
+mod search;
 mod timeline;
 
 use crate::{arguments::Arguments, environment, lab::Engine, printer, table::Outcome};
@@ -20,17 +21,19 @@ pub(crate) enum Bar {
     FirstCheckpoint,
     Append,
     Timeline,
+    Search,
     AgentOutput,
     Idle,
 }
 
 impl Bar {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Checkpoint,
         Self::FirstCheckpoint,
         Self::Append,
         Self::Timeline,
+        Self::Search,
         Self::AgentOutput,
         Self::Idle,
     ];
@@ -47,6 +50,7 @@ impl Bar {
             Self::FirstCheckpoint => 3,
             Self::Append => 8,
             Self::Timeline => 10,
+            Self::Search => 11,
             Self::AgentOutput => 12,
             Self::Idle => 13,
         }
@@ -58,6 +62,7 @@ impl Bar {
             Self::FirstCheckpoint => "the first checkpoint of a new worktree",
             Self::Append => "appending to a conversation, and what it takes to store one",
             Self::Timeline => "a page of the timeline",
+            Self::Search => "a search, and what its index takes",
             Self::AgentOutput => "what agents say, from the WebSocket to the disk",
             Self::Idle => "`makima up`: how soon it is ready, and what it takes when idle",
         }
@@ -69,6 +74,7 @@ impl Bar {
             Self::FirstCheckpoint => first_checkpoint::run(arguments).await,
             Self::Append => append::run(arguments).await,
             Self::Timeline => timeline::run(arguments).await,
+            Self::Search => search::run(arguments).await,
             Self::AgentOutput => agent_output::run(arguments).await,
             Self::Idle => idle::run(arguments).await,
         }
