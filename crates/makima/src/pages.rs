@@ -5,7 +5,7 @@ use makima_client::{Client, ClientError};
 use makima_model::TaskId;
 use makima_wire::{
     CheckpointList, Contract, ContractList, List, ListContracts, ListOperations, ListTasks, ListTimeline,
-    Operation, OperationList, Snapshot, SnapshotList, Task, TaskEventList, TaskList, Timeline,
+    Operation, OperationList, SearchHits, Snapshot, SnapshotList, Task, TaskEventList, TaskList, Timeline,
 };
 
 /// The most rows that the server gives at once.
@@ -83,6 +83,7 @@ pages! {
     CheckpointList { checkpoints }
     ContractList { contracts }
     OperationList { operations }
+    SearchHits { hits }
     SnapshotList { snapshots }
     TaskEventList { events }
     TaskList { tasks }
