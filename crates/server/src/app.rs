@@ -44,6 +44,7 @@ pub(crate) use tasks::{TaskChange, TaskView, phase_of};
 pub(crate) use timeline::TimelineView;
 
 use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
+use diffs::ComputedDiffs;
 use makima_failpoints::Failpoints;
 use makima_model::{Clock, DaemonId, OwnerId};
 use makima_store::{Db, StoreError};
@@ -120,6 +121,7 @@ struct Inner {
     failpoints: Failpoints,
     /// How many patches may be read at once: each is held whole, and may have 64 MiB.
     patches: Semaphore,
+    computed_diffs: ComputedDiffs,
     /// Told when somebody waits for the index.
     searched: Arc<Notify>,
     stopping: CancellationToken,
@@ -159,6 +161,7 @@ impl App {
             hindered: Mutex::new(None),
             failpoints,
             patches: Semaphore::new(4),
+            computed_diffs: ComputedDiffs::default(),
             searched: Arc::default(),
             stopping: CancellationToken::new(),
         }))
@@ -182,6 +185,10 @@ impl App {
 
     pub(crate) fn searched(&self) -> Arc<Notify> {
         self.0.searched.clone()
+    }
+
+    pub(crate) fn computed_diffs(&self) -> &ComputedDiffs {
+        &self.0.computed_diffs
     }
 
     pub(crate) fn settings(&self) -> Settings {

@@ -18,7 +18,7 @@ use makima_wire::{List, Search, SearchHit, SearchHits, Words};
 
 /// Find what was said and what happened: messages, what tools were called with and what they answered, checkpoints, events
 ///
-/// Newest first. All words must be there; "words in quotes" must follow each other, as must those written without a space between them
+/// All words must be there; "words in quotes" must follow each other, as must those written without a space between them
 /// (src/main.rs). word* finds what begins so, and so does the last word. Each hit says where it is: `makima task history TASK --at
 /// POINT` shows the conversation as it was then.
 #[derive(Debug, Args)]
