@@ -10,6 +10,7 @@ mod conversation;
 mod diff;
 mod first_checkpoint;
 mod idle;
+mod search;
 mod timeline;
 
 use crate::{arguments::Arguments, environment, lab::Engine, printer, table::Outcome};
@@ -24,19 +25,21 @@ pub(crate) enum Bar {
     Append,
     Conversation,
     Timeline,
+    Search,
     AgentOutput,
     Idle,
 }
 
 impl Bar {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Checkpoint,
         Self::FirstCheckpoint,
         Self::Diff,
         Self::Append,
         Self::Conversation,
         Self::Timeline,
+        Self::Search,
         Self::AgentOutput,
         Self::Idle,
     ];
@@ -55,6 +58,7 @@ impl Bar {
             Self::Append => 8,
             Self::Conversation => 9,
             Self::Timeline => 10,
+            Self::Search => 11,
             Self::AgentOutput => 12,
             Self::Idle => 13,
         }
@@ -68,6 +72,7 @@ impl Bar {
             Self::Append => "appending to a conversation, and what it takes to store one",
             Self::Conversation => "reading a conversation",
             Self::Timeline => "a page of the timeline",
+            Self::Search => "a search, and what its index takes",
             Self::AgentOutput => "what agents say, from the WebSocket to the disk",
             Self::Idle => "`makima up`: how soon it is ready, and what it takes when idle",
         }
@@ -81,6 +86,7 @@ impl Bar {
             Self::Append => append::run(arguments).await,
             Self::Conversation => conversation::run(arguments).await,
             Self::Timeline => timeline::run(arguments).await,
+            Self::Search => search::run(arguments).await,
             Self::AgentOutput => agent_output::run(arguments).await,
             Self::Idle => idle::run(arguments).await,
         }

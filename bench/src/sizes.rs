@@ -58,6 +58,12 @@ impl Sizes {
         tables.flat_map(|(_, objects)| objects.values()).sum()
     }
 
+    /// Of those of the search.
+    pub(crate) fn of_search(&self) -> u64 {
+        let tables = self.0.iter().filter(|(table, _)| is_of_search(table));
+        tables.flat_map(|(_, objects)| objects.values()).sum()
+    }
+
     /// The largest first, as shares of `whole`, down to a thousandth.
     pub(crate) fn shares(&self, whole: u64) -> Vec<(String, String, f64)> {
         let mut shares: Vec<(String, String, f64)> = Vec::new();

@@ -18,9 +18,9 @@ use makima_wire::{
     CreateImport, CreateKey, CreateSnapshot, CreateTask, CreatedKey, DaemonList, Deletion, DiffQuery,
     ErrorBody, FinishImport, Health, IDEMPOTENCY_KEY, Import, ImportList, Key, KeyList, List, ListContracts,
     ListHistory, ListImports, ListOperations, ListTasks, ListTimeline, Me, Operation, OperationList,
-    ReadConversation, ReassignTask, RenameChatConversation, RestoreSnapshot, SayInChat, SendMessage,
-    SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList, SnapshotState, Task, TaskEventList, TaskList,
-    Timeline, UndoOperation,
+    ReadConversation, ReassignTask, RenameChatConversation, RestoreSnapshot, SayInChat, Search, SearchHits,
+    SendMessage, SentMessage, SetPhase, SignInLink, Snapshot, SnapshotList, SnapshotState, Task,
+    TaskEventList, TaskList, Timeline, UndoOperation,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -395,6 +395,11 @@ impl Client {
     /// A page of the timeline.
     pub async fn timeline(&self, list: &ListTimeline) -> Result<Timeline, ClientError> {
         self.read(self.request(Method::GET, "/timeline").query(list)).await
+    }
+
+    /// A page of what is found.
+    pub async fn search(&self, wanted: &Search) -> Result<SearchHits, ClientError> {
+        self.read(self.request(Method::GET, "/search").query(wanted)).await
     }
 
     /// A page of what happened to a contract.

@@ -6,8 +6,8 @@ use crate::{
         daemon::DaemonArguments, doctor::DoctorArguments, import::ImportCommand, key::KeyCommand,
         man::ManArguments, op::OpCommand, open::OpenArguments, reference::ReferenceArguments,
         run::RunArguments, run_host::RunHostArguments, scripted_agent::ScriptedAgentArguments,
-        server::ServerArguments, status::StatusArguments, task::TaskCommand, timeline::TimelineArguments,
-        undo::UndoArguments, up::UpArguments, user::UserCommand,
+        search::SearchArguments, server::ServerArguments, status::StatusArguments, task::TaskCommand,
+        timeline::TimelineArguments, undo::UndoArguments, up::UpArguments, user::UserCommand,
     },
     config::Config,
     data_folder::DataFolder,
@@ -105,6 +105,7 @@ Example:
     )]
     Contract(ContractCommand),
     Timeline(TimelineArguments),
+    Search(SearchArguments),
     /// Look at the changes of history: who made which, when and from where
     #[command(
         subcommand,

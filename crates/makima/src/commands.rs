@@ -14,6 +14,7 @@ pub(crate) mod reference;
 pub(crate) mod run;
 pub(crate) mod run_host;
 pub(crate) mod scripted_agent;
+pub(crate) mod search;
 pub(crate) mod server;
 pub(crate) mod status;
 pub(crate) mod task;
@@ -59,6 +60,7 @@ pub(crate) fn carry_out(
             Command::Task(command) => task::task(&global, command, printer).await,
             Command::Contract(command) => contract::contract(&global, command, printer).await,
             Command::Timeline(arguments) => timeline::timeline(&global, arguments, printer).await,
+            Command::Search(arguments) => search::search(&global, arguments, printer).await,
             Command::Op(command) => op::op(&global, command, printer).await,
             Command::Undo(arguments) => undo::undo(&global, arguments, printer).await,
             Command::Import(command) => import::import(&global, command, printer).await,

@@ -5,7 +5,8 @@ use makima_client::{Client, ClientError};
 use makima_model::TaskId;
 use makima_wire::{
     CheckpointList, Contract, ContractList, List, ListContracts, ListOperations, ListTasks, ListTimeline,
-    Operation, OperationList, Order, Snapshot, SnapshotList, Task, TaskEventList, TaskList, Timeline,
+    Operation, OperationList, Order, SearchHits, Snapshot, SnapshotList, Task, TaskEventList, TaskList,
+    Timeline,
 };
 
 /// The most rows that the server gives at once.
@@ -89,6 +90,7 @@ pages! {
     CheckpointList { checkpoints }
     ContractList { contracts }
     OperationList { operations }
+    SearchHits { hits, total_count_is_lower_bound }
     SnapshotList { snapshots }
     TaskEventList { events }
     TaskList { tasks }

@@ -21,6 +21,7 @@ mod point;
 mod question;
 mod record;
 mod run;
+pub mod search;
 mod snapshot;
 mod task;
 mod text;

@@ -21,6 +21,7 @@ mod owners;
 mod place;
 mod points;
 mod reassign_task;
+mod search;
 mod send_message;
 mod silence;
 mod snapshots;
@@ -54,7 +55,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Semaphore, broadcast},
+    sync::{Notify, Semaphore, broadcast},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -121,6 +122,8 @@ struct Inner {
     /// How many patches may be read at once: each is held whole, and may have 64 MiB.
     patches: Semaphore,
     computed_diffs: ComputedDiffs,
+    /// Told when somebody waits for the index.
+    searched: Arc<Notify>,
     stopping: CancellationToken,
 }
 
@@ -159,6 +162,7 @@ impl App {
             failpoints,
             patches: Semaphore::new(4),
             computed_diffs: ComputedDiffs::default(),
+            searched: Arc::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -177,6 +181,10 @@ impl App {
 
     pub(crate) fn patches(&self) -> &Semaphore {
         &self.0.patches
+    }
+
+    pub(crate) fn searched(&self) -> Arc<Notify> {
+        self.0.searched.clone()
     }
 
     pub(crate) fn computed_diffs(&self) -> &ComputedDiffs {

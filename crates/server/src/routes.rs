@@ -11,6 +11,7 @@ mod imports;
 mod keys;
 mod me;
 mod operations;
+mod search;
 mod session;
 pub(crate) mod shown;
 mod streamed;
@@ -134,6 +135,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(daemons::list::list_daemons))
         .routes(routes!(timeline::list_contract_history))
         .routes(routes!(timeline::list_timeline))
+        .routes(routes!(search::search))
         .routes(routes!(events::feed))
         .routes(routes!(me::me))
         .routes(routes!(session::link::create_sign_in_link))

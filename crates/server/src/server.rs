@@ -57,7 +57,7 @@ pub struct Server {
     address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<io::Result<()>>,
-    watching: [JoinHandle<()>; 3],
+    watching: [JoinHandle<()>; 4],
 }
 
 impl Server {
@@ -82,6 +82,7 @@ impl Server {
             tokio::spawn(app.clone().watch_silence()),
             tokio::spawn(app.clone().watch_operations()),
             tokio::spawn(app.clone().watch_uploads()),
+            tokio::spawn(app.clone().watch_index()),
         ];
         Ok(Self { app, address, stop, serving, watching })
     }

@@ -8,6 +8,7 @@ use crate::{
     db::{affected, on},
     error::Act,
     operations,
+    search::Erasing,
     statements::statements,
 };
 use makima_model::{
@@ -123,7 +124,9 @@ pub async fn task(
     by: OperationId,
     at: Timestamp,
 ) -> Result<Vec<TaskId>, StoreError> {
-    let heirs = hand_over(tx, owner, task).await?;
+    let index = Erasing::begin(tx, owner).await?;
+    let heirs = hand_over(tx, owner, task, &index).await?;
+    index.task(tx, task).await?;
     uncount(tx, TOLD, owner, task.uuid()).await?;
     let patches: Vec<String> =
         on!(tx, |c| sqlx::query_scalar(PATCHES).bind(task.uuid()).bind(owner.uuid()).fetch_all(c).await)
@@ -146,6 +149,7 @@ pub async fn contract(
     contract: ContractId,
     by: OperationId,
 ) -> Result<(), StoreError> {
+    Erasing::begin(tx, owner).await?.contract(tx, contract.uuid()).await?;
     uncount(tx, TOLD_OF_CONTRACT, owner, contract.uuid()).await?;
     for statement in [CHAT_COUNTS, CHATS, HISTORY_OF_CONTRACT, CONTRACT, COUNTS] {
         run(tx, statement, owner, contract.uuid(), ACT_CONTRACT).await?;
@@ -167,13 +171,20 @@ async fn run(
 }
 
 /// Gives what other tasks' conversations rest on to those tasks.
-async fn hand_over(tx: &mut Tx, owner: OwnerId, task: TaskId) -> Result<Vec<TaskId>, StoreError> {
+async fn hand_over(
+    tx: &mut Tx,
+    owner: OwnerId,
+    task: TaskId,
+    index: &Erasing,
+) -> Result<Vec<TaskId>, StoreError> {
     let own: Vec<Branch> = conversations::of_task(tx, owner, task).await?;
     let rows = on!(tx, |c| sqlx::query_as(GOING_ON).bind(task.uuid()).bind(owner.uuid()).fetch_all(c).await);
     let going_on: Vec<GoingOn> = all(rows.act(ACT)?);
     let bases: Vec<(TaskId, Position)> = going_on.into_iter().map(|on| (on.task, on.base)).collect();
     let mut heirs = Vec::new();
     for Heirloom { branch, head_seq, heir } in heirlooms(&own, &bases) {
+        index.from(tx, branch, head_seq).await?;
+        index.give(tx, branch, heir).await?;
         for statement in [CUT_MESSAGES, CUT_RECORDS] {
             on!(tx, |c| sqlx::query(statement)
                 .bind(branch.uuid())

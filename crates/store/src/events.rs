@@ -8,8 +8,8 @@ mod feed;
 mod timeline;
 mod turn;
 
-pub(crate) use feed::statements as feed_statements;
 pub use feed::{FeedItem, FeedScope, after, newest, output};
+pub(crate) use feed::{between, statements as feed_statements};
 pub(crate) use timeline::statements as timeline_statements;
 pub use timeline::{COUNTED, HistoryEntry, TimelineFilter, TimelineScope, timeline};
 pub use turn::complete_turn;

@@ -77,11 +77,11 @@ impl Key {
 const END_OF_9999: Duration = Duration::from_secs(253_402_300_799);
 const BEGINNING_OF_0000: Duration = Duration::from_secs(62_167_219_200);
 
-fn latest() -> Timestamp {
+pub(crate) fn latest() -> Timestamp {
     Timestamp::from(chrono::DateTime::<chrono::Utc>::UNIX_EPOCH).plus(END_OF_9999)
 }
 
-fn earliest() -> Timestamp {
+pub(crate) fn earliest() -> Timestamp {
     Timestamp::from(chrono::DateTime::<chrono::Utc>::UNIX_EPOCH).minus(BEGINNING_OF_0000)
 }
 

@@ -4,7 +4,8 @@
 //! engines. A module that is missing there is told by the compiler: its list is then dead code.
 
 /// Declares the statements of a module: plain ones; `@lists` by time and `@numbered` lists by sequence, which are read
-/// in both orders ([`Listed`]); and `@inserts` of many rows ([`Insert`]).
+/// in both orders ([`Listed`]); `@inserts` of many rows ([`Insert`]); and `@dialects` of what the engines have no words for in
+/// common ([`Dialect`]): SQLite's, then PostgreSQL's.
 ///
 /// A list ends in its conditions. By time, `$1`, `$2` are the key and `$3` the limit; by sequence `$1` and `$2` are.
 macro_rules! statements {
@@ -13,6 +14,7 @@ macro_rules! statements {
         $(@lists { $($list:ident = $list_sql:expr;)* })?
         $(@numbered { $($numbered:ident by $by:literal = $numbered_sql:expr;)* })?
         $(@inserts { $($insert:ident = $insert_sql:expr;)* })?
+        $(@dialects { $($dialect:ident = $sqlite_sql:expr, $postgres_sql:expr;)* })?
     ) => {
         $(const $name: &str = $sql;)*
         $($(
@@ -28,6 +30,10 @@ macro_rules! statements {
             };
         )*)?
         $($(const $insert: $crate::statements::Insert = $crate::statements::Insert($insert_sql);)*)?
+        $($(
+            const $dialect: $crate::statements::Dialect =
+                $crate::statements::Dialect { sqlite: $sqlite_sql, postgres: $postgres_sql };
+        )*)?
 
         /// The statements of this module.
         pub(crate) fn statements() -> Vec<$crate::statements::Statement> {
@@ -37,6 +43,7 @@ macro_rules! statements {
                 $($(Statement::Plain($list.newest), Statement::Plain($list.oldest),)*)?
                 $($(Statement::Plain($numbered.newest), Statement::Plain($numbered.oldest),)*)?
                 $($(Statement::Insert($insert),)*)?
+                $($(Statement::Dialect($dialect),)*)?
             ]
         }
     };
@@ -49,6 +56,7 @@ use crate::{db::Engine, page::Order};
 pub(crate) enum Statement {
     Plain(&'static str),
     Insert(Insert),
+    Dialect(Dialect),
 }
 
 impl Statement {
@@ -56,6 +64,7 @@ impl Statement {
         match self {
             Self::Plain(text) => (*text).to_owned(),
             Self::Insert(insert) => insert.of(engine, 1),
+            Self::Dialect(dialect) => dialect.of(engine).to_owned(),
         }
     }
 }
@@ -71,6 +80,21 @@ impl Listed {
         match order {
             Order::Newest => self.newest,
             Order::Oldest => self.oldest,
+        }
+    }
+}
+
+/// A statement that says the same on both engines, in the words of each.
+pub(crate) struct Dialect {
+    pub(crate) sqlite: &'static str,
+    pub(crate) postgres: &'static str,
+}
+
+impl Dialect {
+    pub(crate) fn of(&self, engine: Engine) -> &'static str {
+        match engine {
+            Engine::Sqlite => self.sqlite,
+            Engine::Postgres => self.postgres,
         }
     }
 }
@@ -147,6 +171,9 @@ pub fn all(engine: Engine) -> Vec<String> {
         crate::outbox::statements(),
         crate::questions::statements(),
         crate::runs::statements(),
+        crate::search::find_statements(),
+        crate::search::portion_statements(),
+        crate::search::statements(),
         crate::snapshots::statements(),
         crate::tasks::placing_statements(),
         crate::tasks::statements(),

@@ -5,6 +5,7 @@ use crate::{
     columns::{At, Cells, Entity, all, one, text},
     db::{affected, on},
     error::Act,
+    search,
     statements::statements,
 };
 use makima_model::{OwnerId, Timestamp, UnknownWord};
@@ -91,7 +92,7 @@ pub async fn create(tx: &mut Tx, user: &User) -> Result<(), StoreError> {
     .act("make a user")?;
     on!(tx, |c| sqlx::query(BEGIN_SEQUENCE).bind(user.id.uuid()).execute(c).await.map(affected))
         .act("make a user")?;
-    Ok(())
+    search::begin(tx, user.id).await
 }
 
 /// The user with this id.

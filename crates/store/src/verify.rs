@@ -19,6 +19,7 @@ mod operations;
 mod references;
 mod rule;
 mod runs;
+mod search;
 mod tasks;
 mod usage;
 
@@ -40,6 +41,7 @@ fn rules() -> impl Iterator<Item = &'static Rule> {
         runs::RULES,
         events::RULES,
         counters::RULES,
+        search::RULES,
         access::RULES,
         operations::RULES,
     ]

@@ -32,6 +32,8 @@ mod places;
 mod runs;
 #[path = "suite/schema.rs"]
 mod schema;
+#[path = "suite/search.rs"]
+mod search;
 #[path = "suite/tasks.rs"]
 mod tasks;
 #[path = "suite/timeline.rs"]

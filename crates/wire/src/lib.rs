@@ -16,6 +16,7 @@ pub mod frame;
 mod history;
 mod import;
 mod operation;
+mod search;
 mod shape;
 mod snapshot;
 mod task;
@@ -40,6 +41,7 @@ pub use import::{
     ImportedLine, ImportedMessage, ListImports,
 };
 pub use operation::{Deletion, ListOperations, Operation, OperationList, RestoreSnapshot, UndoOperation};
+pub use search::{Search, SearchHit, SearchHits};
 pub use snapshot::{CreateSnapshot, Snapshot, SnapshotList, SnapshotState};
 pub use task::{
     AnswerQuestion, ConversationState, CreateTask, ListTasks, OfContract, ReassignTask, SendMessage,

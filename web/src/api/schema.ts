@@ -770,6 +770,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Finds what was said and what happened: messages, what tools were called with and what they answered, checkpoints, events.
+         * @description Newest first. What was rewound away is found too, what lies in the trash is not. What was there when it was asked is looked through, or
+         *     `notYetIndexed` says that it was not.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -1726,6 +1747,11 @@ export interface components {
             /** @description Whether `content` is not all of it. */
             truncated?: boolean;
         };
+        /**
+         * @description What was found.
+         * @enum {string}
+         */
+        HitKind: "message" | "checkpoint" | "event";
         /** @description A session that is imported: a task, and how far it has come. */
         Import: {
             /**
@@ -2091,6 +2117,53 @@ export interface components {
             content: components["schemas"]["Said"];
             contextTaskId?: components["schemas"]["TaskId"] | null;
             contextType?: components["schemas"]["ChatContext"] | null;
+        };
+        /** @description Something that was found. */
+        SearchHit: {
+            /** @description Its contract. */
+            contractId?: components["schemas"]["ContractId"];
+            /** @description Of a checkpoint or another event: what happened, as the timeline and the events of tasks have it. */
+            eventType?: string;
+            /** @description Whether it tells of an error. */
+            isError?: boolean;
+            /** @description What it is. */
+            kind: components["schemas"]["HitKind"];
+            /** @description The message; of what was said in a chat, the chat's. */
+            messageId?: components["schemas"]["MessageId"];
+            /** @description The moment, as all that takes a moment of the task takes it: `message:<id>`, `checkpoint:N`, or of an event its time. */
+            point: string;
+            /** @description Who said it. */
+            role?: components["schemas"]["MessageRole"];
+            /** @description One line of its text, cut with `…` on either side. Each match stands between U+0002 and U+0003, which no snippet has of its own. */
+            snippet: string;
+            /** @description Its task. */
+            taskId?: components["schemas"]["TaskId"];
+            /** @description What the task is called. */
+            taskName?: string;
+            /** @description When it was. */
+            timestamp: components["schemas"]["Timestamp"];
+            /** @description The tool that answered with it, or, where what was found is what a tool was called with, that tool. */
+            toolName?: string;
+        };
+        /** @description A page of what was found, newest first. */
+        SearchHits: {
+            /** @description Where the next page begins; absent on the last. */
+            cursor?: string;
+            /** @description The hits. */
+            hits: components["schemas"]["SearchHit"][];
+            /**
+             * Format: int64
+             * @description There only where the index has not come as far as what happened and was said: how many of the newest of that were not looked
+             *     through. The same asked again a little later looks through more.
+             */
+            notYetIndexed?: number;
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            totalCount: number;
+            /** @description Whether there are more than `totalCount`, which is not counted above a million. */
+            totalCountIsLowerBound?: boolean;
         };
         /** @description A message to a task's agent. */
         SendMessage: {
@@ -4854,6 +4927,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                /** @description What belongs to this contract and its tasks. */
+                contract_id?: components["schemas"]["ContractId"];
+                /** @description Where the page before ended: its `cursor`. */
+                cursor?: string;
+                /** @description Only what tells of an error: a tool that failed, an agent's failure. */
+                errors_only?: boolean;
+                /** @description What is of this moment or later ones. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description How many rows at most: 100 unless told, 1000 at most. */
+                limit?: number;
+                /** @description `desc`: newest first, as without it. `asc`: oldest first. */
+                order?: "desc" | "asc";
+                /**
+                 * @description Words, all of which must be there, in any order. `"Words in quotes"` must follow each other, and so must those that are written without
+                 *     a space between them (`src/main.rs`). `word*` finds what begins so; so does the last word of all, if it has three characters or
+                 *     more and no quotes. Anything else is text: there are no operators.
+                 */
+                q: string;
+                /** @description What one of these said; repeated or with commas. */
+                role?: ("user" | "assistant" | "system" | "tool")[];
+                /** @description What belongs to this task. */
+                task_id?: components["schemas"]["TaskId"];
+                /** @description What is of this moment or earlier ones. */
+                to?: components["schemas"]["Timestamp"];
+                /** @description What was asked of this tool, or answered by it. */
+                tool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchHits"];
                 };
             };
         };

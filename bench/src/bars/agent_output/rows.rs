@@ -141,9 +141,10 @@ async fn open(file: &Path) -> Result<SqliteConnection> {
     Ok(SqliteConnection::connect_with(&options).await?)
 }
 
+/// But those of the search, which is made behind all others, and not by whoever writes them.
 async fn tables(connection: &mut SqliteConnection) -> Result<Vec<String>> {
-    let names =
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
+        AND name NOT LIKE 'search_%' ORDER BY name";
     Ok(sqlx::query_scalar(names).fetch_all(connection).await?)
 }
 

@@ -6,8 +6,8 @@ use makima_client::Client;
 use makima_model::TaskStatus;
 use makima_wire::{
     Checkpoint, CheckpointList, Contract, ContractList, Conversation, CreatedKey, DaemonList, Key, KeyList,
-    ListContracts, ListOperations, ListTasks, Operation, OperationList, Order, SentMessage, SignInLink,
-    SnapshotList, Task, TaskList,
+    ListContracts, ListOperations, ListTasks, Operation, OperationList, Order, Search, SearchHits,
+    SentMessage, SignInLink, SnapshotList, Task, TaskList,
 };
 use regex::Regex;
 use serde::de::DeserializeOwned;
@@ -286,6 +286,32 @@ async fn what_happened_is_told_by_contract_task_type_and_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_and_done_is_found() {
+    let lab = lab();
+    let mut session = Session::new(&lab);
+    session.call(&["search", "line"]);
+    session.call(&["task", "create", "WORK", "--name", "Work"]);
+    let work = lab.task().await.id;
+    lab.task_when(work, "it is done", |task| task.status == TaskStatus::Completed).await;
+    session.call(&["search", "new.txt"]);
+    session.call(&["search", "\"exit 3\"", "--tool", "bash", "--role", "assistant", "--task", "Work"]);
+    session.call(&["search", "wrong", "--errors", "--from", "today"]);
+    session.call(&["search", "line", "30", "--limit", "1"]);
+    session.call(&["search", "line", "--to", "yesterday"]);
+    session.call(&["search", "***"]);
+    session.call(&["search"]);
+    session.call(&["search", "line", "--role", "nobody"]);
+    session.call(&["search", "line", "--contract", "nosuch"]);
+    session.call(&["search", "line", "--from", "today", "--to", "yesterday"]);
+    let of_api = lab.client().search(&Search { q: "line 30".into(), ..Search::default() }).await.unwrap();
+    assert_eq!(is_one::<SearchHits>(&lab, &["search", "line", "30"]), of_api);
+    let shown = session.end().await;
+    let shown = Regex::new("message:[0-9a-f-]{36}").unwrap().replace_all(&shown, "message:[ID]").into_owned();
+    let shown = Regex::new(r"time:\S+").unwrap().replace_all(&shown, "time:[TIME]").into_owned();
+    assert_snapshot!(shown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_not_found() {
     let lab = lab();
     let mut session = Session::new(&lab);
@@ -347,6 +373,7 @@ async fn a_key_that_is_wrong_or_revoked_opens_nothing() {
         &["op", "log"],
         &["undo", "--yes"],
         &["timeline"],
+        &["search", "line"],
         &["contract", "history"],
         &["contract", "create", "name"],
         &["contract", "list"],

@@ -119,6 +119,7 @@ const RULES: &[(Method, &str, Rule)] = &[
     (Method::GET, "/mesh/daemons", Rule::Owner),
     (Method::GET, "/contracts/{id}/history", Rule::Agent(Reach::Contract)),
     (Method::GET, "/timeline", Rule::Agent(Reach::Asked)),
+    (Method::GET, "/search", Rule::Agent(Reach::Asked)),
     (Method::GET, "/events", Rule::Agent(Reach::Asked)),
     (Method::GET, "/openapi.json", Rule::Everybody),
     (Method::GET, "/daemons/connect", Rule::Owner),

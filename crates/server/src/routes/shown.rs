@@ -1,7 +1,7 @@
 //! Rows as the API shows them.
 
 use makima_model as model;
-use makima_store::{FeedItem, HistoryEntry, StoredMessage};
+use makima_store::{FeedItem, HistoryEntry, SearchHit, StoredMessage};
 use makima_wire as wire;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -95,6 +95,24 @@ pub(crate) fn history(HistoryEntry { event, task_name }: HistoryEntry) -> wire::
         previous_phase: data.take_if(true, "previousPhase"),
         new_phase: data.take_if(true, "newPhase"),
         event_data: data.rest(),
+    }
+}
+
+/// Something that was found.
+pub(crate) fn hit(hit: SearchHit) -> wire::SearchHit {
+    wire::SearchHit {
+        kind: hit.kind,
+        point: hit.point,
+        task_id: hit.task,
+        task_name: hit.task_name,
+        contract_id: hit.contract,
+        message_id: hit.message,
+        role: hit.role,
+        tool_name: hit.tool,
+        event_type: hit.event,
+        is_error: hit.is_error,
+        timestamp: hit.at,
+        snippet: hit.snippet,
     }
 }
 

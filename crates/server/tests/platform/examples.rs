@@ -269,6 +269,7 @@ async fn access(answers: &mut Answers) {
 async fn what_was_changed(answers: &mut Answers, task: &str, contract: &str) {
     answers.get(&format!("/api/v1/contracts/{contract}/history?limit=3")).await;
     answers.get("/api/v1/timeline?event_types=checkpoint,file_change").await;
+    answers.get("/api/v1/search?q=sum.sh&tool=Edit").await;
     let deleted = id(&answers.ask(Method::DELETE, &format!("/api/v1/mesh/tasks/{task}"), Value::Null).await);
     answers.ask(Method::POST, &format!("/api/v1/operations/{deleted}/undo"), json!({})).await;
     answers.get(&format!("/api/v1/operations/{deleted}")).await;

@@ -22,6 +22,7 @@ mod reading;
 mod refusals;
 mod replicas;
 mod runs;
+mod search;
 mod snapshots;
 mod tasks;
 mod timeline;

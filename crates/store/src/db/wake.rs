@@ -21,6 +21,8 @@ pub enum Wake {
     Command(CommandId),
     /// This operation is finished.
     Operation(OperationId),
+    /// More of this owner can be found.
+    Indexed(OwnerId),
     /// Anything: some may have been missed.
     Lagged,
 }
@@ -33,6 +35,7 @@ impl Wake {
             Self::Commands(daemon) => format!("commands {daemon}"),
             Self::Command(command) => format!("command {command}"),
             Self::Operation(operation) => format!("operation {operation}"),
+            Self::Indexed(owner) => format!("indexed {owner}"),
             Self::Lagged => "lagged".to_owned(),
         }
     }
@@ -44,6 +47,7 @@ impl Wake {
             ("commands", id) => id.parse().ok().map(Self::Commands),
             ("command", id) => id.parse().ok().map(Self::Command),
             ("operation", id) => id.parse().ok().map(Self::Operation),
+            ("indexed", id) => id.parse().ok().map(Self::Indexed),
             ("lagged", _) => Some(Self::Lagged),
             _ => None,
         }
@@ -147,6 +151,7 @@ mod tests {
             Wake::Commands(clock.new_id()),
             Wake::Command(clock.new_id()),
             Wake::Operation(clock.new_id()),
+            Wake::Indexed(clock.new_id()),
             Wake::Lagged,
         ] {
             assert_eq!(Wake::heard(&wake.told()), Some(wake));

@@ -111,30 +111,45 @@ pub async fn after(
     scope: FeedScope,
     limit: u32,
 ) -> Result<Vec<FeedItem>, StoreError> {
-    // All up to this one are there for each of the queries below, even where something is added between them.
-    let part = Part { owner, after: seq, newest: newest(tx, owner).await?, limit: i64::from(limit), scope };
-    let history = part.of(tx, [HISTORY, HISTORY_OF_CONTRACT, HISTORY_OF_TASK]).await?;
-    let events = part.of(tx, [EVENTS, EVENTS_OF_CONTRACT, EVENTS_OF_TASK]).await?;
-    let messages = part.of(tx, [MESSAGES, MESSAGES_OF_CONTRACT, MESSAGES_OF_TASK]).await?;
-    let mut items: Vec<FeedItem> = (history.into_iter().map(FeedItem::History))
-        .chain(events.into_iter().map(FeedItem::TaskEvent))
-        .chain(messages.into_iter().map(FeedItem::Message))
-        .collect();
-    items.sort_by_key(FeedItem::seq);
+    let newest = newest(tx, owner).await?;
+    let mut items = Part { owner, after: seq, newest, limit: i64::from(limit), scope }.items(tx).await?;
     items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(items)
+}
+
+/// Everything of the owner's after number `seq` and up to `last`, to which they have come, in order.
+pub(crate) async fn between(
+    tx: &mut Tx,
+    owner: OwnerId,
+    seq: i64,
+    last: i64,
+) -> Result<Vec<FeedItem>, StoreError> {
+    Part { owner, after: seq, newest: last, limit: last - seq, scope: FeedScope::Owner }.items(tx).await
 }
 
 /// What is read of each table.
 struct Part {
     owner: OwnerId,
     after: i64,
+    /// All up to this one are there for each of the queries, even where something is added between them.
     newest: i64,
     limit: i64,
     scope: FeedScope,
 }
 
 impl Part {
+    async fn items(&self, tx: &mut Tx) -> Result<Vec<FeedItem>, StoreError> {
+        let history = self.of(tx, [HISTORY, HISTORY_OF_CONTRACT, HISTORY_OF_TASK]).await?;
+        let events = self.of(tx, [EVENTS, EVENTS_OF_CONTRACT, EVENTS_OF_TASK]).await?;
+        let messages = self.of(tx, [MESSAGES, MESSAGES_OF_CONTRACT, MESSAGES_OF_TASK]).await?;
+        let mut items: Vec<FeedItem> = (history.into_iter().map(FeedItem::History))
+            .chain(events.into_iter().map(FeedItem::TaskEvent))
+            .chain(messages.into_iter().map(FeedItem::Message))
+            .collect();
+        items.sort_by_key(FeedItem::seq);
+        Ok(items)
+    }
+
     /// Reads by the statement for the scope: of an owner, a contract, or a task.
     async fn of<T: Entity + Send + Unpin>(
         &self,

@@ -38,6 +38,27 @@ macro_rules! branch {
     };
 }
 
+/// The first document of which a condition holds, that of an entry of the timeline or of a notice; or its words.
+macro_rules! forget {
+    ("words", $which:tt) => {
+        concat!("DELETE FROM search_words WHERE rowid = ", forget!($which))
+    };
+    ("document", $which:tt) => {
+        concat!("DELETE FROM search_documents WHERE id = ", forget!($which))
+    };
+    ("told") => {
+        "(SELECT MIN((number - 1) * 1099511627776 + event.seq) FROM history_events AS event JOIN search_owners AS owner \
+        ON owner.owner_id = event.owner_id WHERE event_type = 'task')"
+    };
+    ("notice") => {
+        "(SELECT MIN((number - 1) * 1099511627776 + event.seq) FROM task_events AS event JOIN search_owners AS owner \
+        ON owner.owner_id = event.owner_id WHERE event_type = 'output')"
+    };
+    ($which:literal) => {
+        concat!("(SELECT MIN(id) FROM search_documents WHERE ", $which, ")")
+    };
+}
+
 const NEXT: &str = "UPDATE owner_sequences SET seq = seq + 1 WHERE owner_id = {ada}";
 
 pub(super) const BREAKS: &[Break] = &[
@@ -46,7 +67,7 @@ pub(super) const BREAKS: &[Break] = &[
     ("import_place", &[], &["UPDATE imports SET head_seq = 9"]),
     (
         "owner_sequence",
-        &[],
+        &["search_owner"],
         &["INSERT INTO users (id, name, kind, created_at) SELECT {no}, name, kind, created_at FROM users \
         WHERE name = 'ada'"],
     ),
@@ -183,7 +204,7 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     (
         "history_task",
-        &[],
+        &["search_task"],
         &[
             "UPDATE history_events SET task_id = {no} WHERE task_id = {idle}",
             "UPDATE counters SET scope_id = {no} WHERE noun = 'history' AND scope_id = {idle}",
@@ -246,7 +267,7 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     (
         "message_numbers",
-        &[],
+        &["search_nothing"],
         &[
             "DELETE FROM conversation_messages WHERE task_id = {live} AND seq = 1",
             "UPDATE counters SET count = count - 1 WHERE noun = 'message' AND scope_id = {live}",
@@ -254,7 +275,7 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     (
         "message_task",
-        &[],
+        &["search_task"],
         &[
             "UPDATE conversation_messages SET task_id = {done} WHERE task_id = {live} AND seq = 1",
             "UPDATE counters SET count = count - 1 WHERE noun = 'message' AND scope_id = {live}",
@@ -424,33 +445,37 @@ pub(super) const BREAKS: &[Break] = &[
     // Events.
     (
         "feed_double",
-        &[],
+        &["search_nothing"],
         &["UPDATE task_events SET seq = (SELECT MIN(seq) FROM history_events WHERE owner_id = {ada}) \
         WHERE id = {notice}"],
     ),
     (
         "feed_history_and_message",
-        &[],
+        &["search_nothing", "search_task"],
         &["UPDATE conversation_messages SET feed_seq = \
         (SELECT MIN(seq) FROM history_events WHERE owner_id = {ada}) WHERE task_id = {live} AND seq = 1"],
     ),
     (
         "feed_event_and_message",
-        &[],
+        &["search_message", "search_nothing"],
         &["UPDATE conversation_messages SET feed_seq = \
         (SELECT MIN(seq) FROM task_events WHERE owner_id = {ada}) WHERE task_id = {live} AND seq = 1"],
     ),
     (
         "feed_messages",
-        &[],
+        &["search_nothing"],
         &["UPDATE conversation_messages SET feed_seq = (SELECT feed_seq FROM conversation_messages AS one \
         WHERE one.task_id = {live} AND one.seq = 1) WHERE task_id = {live} AND seq = 2"],
     ),
-    ("feed_history_ahead", &[], &["UPDATE history_events SET seq = 9999 WHERE task_id = {idle}"]),
-    ("feed_event_ahead", &[], &["UPDATE task_events SET seq = 9999 WHERE id = {notice}"]),
+    (
+        "feed_history_ahead",
+        &["search_nothing"],
+        &["UPDATE history_events SET seq = 9999 WHERE task_id = {idle}"],
+    ),
+    ("feed_event_ahead", &["search_nothing"], &["UPDATE task_events SET seq = 9999 WHERE id = {notice}"]),
     (
         "feed_message_ahead",
-        &[],
+        &["search_nothing"],
         &["UPDATE conversation_messages SET feed_seq = 9999 WHERE task_id = {live} AND seq = 1"],
     ),
     ("record_ahead", &[], &["UPDATE native_entries SET ordinal = 9999 WHERE seq = -1"]),
@@ -495,6 +520,30 @@ pub(super) const BREAKS: &[Break] = &[
         &["UPDATE counters SET count = 1 WHERE noun = 'chat_conversation' AND scope_id = {contract work}"],
     ),
     ("count_chat_messages", &[], &["UPDATE counters SET count = count + 1 WHERE noun = 'chat_message'"]),
+    // What is searched.
+    ("search_owner", &[], &["DELETE FROM search_owners WHERE owner_id = {bob}"]),
+    ("search_ahead", &[], &["UPDATE search_owners SET seq = seq + 1 WHERE owner_id = {ada}"]),
+    (
+        "search_message",
+        &[],
+        &[forget!("words", "role = 'assistant'"), forget!("document", "role = 'assistant'")],
+    ),
+    ("search_history", &[], &[forget!("words", "told"), forget!("document", "told")]),
+    ("search_event", &[], &[forget!("words", "notice"), forget!("document", "notice")]),
+    (
+        "search_nothing",
+        &["search_words_missing"],
+        &["INSERT INTO search_documents (id, is_error, moment) VALUES (1000000, FALSE, 0)"],
+    ),
+    (
+        "search_task",
+        &[],
+        &[
+            "UPDATE search_documents SET task_id = {no} WHERE id = (SELECT MIN(id) FROM search_documents WHERE role = 'assistant')",
+        ],
+    ),
+    ("search_words_missing", &[], &[forget!("words", "role = 'assistant'")]),
+    ("search_words_of_nothing", &["search_message"], &[forget!("document", "role = 'assistant'")]),
     // Operations.
     ("operation_owner", &[], &["UPDATE operations SET owner_id = {no} WHERE state = 'abandoned'"]),
     ("operation_person", &[], &["UPDATE operations SET principal_id = {no} WHERE state = 'abandoned'"]),

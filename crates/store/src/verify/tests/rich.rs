@@ -10,7 +10,9 @@ use crate::{
     daemons::{self, Hello},
     events, imports, inbox, keys,
     native::{self, Lines},
-    questions, runs, snapshots, tasks, users,
+    questions, runs,
+    search::{self, Portion},
+    snapshots, tasks, users,
 };
 use makima_model::{
     Answer, BlobRef, Branch, BranchReason, Chat, ChatContext, CheckpointId, CheckpointKind, CheckpointMade,
@@ -57,6 +59,17 @@ pub(super) async fn fill(db: &Db) {
     ada.changes((&done, &two), (&live, &run)).await;
     ada.requests().await;
     changes::are_of_each_kind(db, owner).await;
+    index(db).await;
+}
+
+/// Indexes everything that is there.
+async fn index(db: &Db) {
+    while let Some(owner) = search::behind(&mut db.read().await.unwrap()).await.unwrap().first() {
+        let portion = Portion::read(&mut db.read().await.unwrap(), *owner).await.unwrap().unwrap();
+        let mut tx = db.begin().await.unwrap();
+        assert!(portion.keep(&mut tx).await.unwrap());
+        tx.commit().await.unwrap();
+    }
 }
 
 /// Has the agent of `live` say so many messages more, with a line of its record for each.

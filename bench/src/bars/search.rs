@@ -1,0 +1,245 @@
+//! Bar 11: a search for an identifier over HTTP against the bare full-text SQL, and what the index takes.
+
+use crate::{
+    arguments::Arguments,
+    bars::engines,
+    content::Author,
+    lab::{Engine, Lab},
+    printer,
+    rounds::{Contest, Ratio, interleaved},
+    sizes::Sizes,
+    table::{Limit, Outcome, Row},
+};
+use anyhow::{Context, Result, ensure};
+use makima_client::Client;
+use makima_model::{BranchId, Message, MessageRole};
+use makima_store::{
+    Db,
+    conversations::{self, PackedMessage},
+};
+use makima_wire::Search;
+use sqlx::{Connection, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+/// How many messages are looked through, and every how many of them has what is looked for.
+const MESSAGES: usize = 100_000;
+const EVERY: usize = 500;
+const SOUGHT: &str = "resolve_the_sought_identifier";
+/// How many searches a round makes.
+const SEARCHES: usize = 20;
+const PAGE: u32 = 100;
+/// How many messages are written at once.
+const WRITTEN: usize = 500;
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for engine in engines() {
+        let name = engine.name();
+        let mut stored = Stored::with(engine).await?;
+        let what = format!("a search for an identifier in {MESSAGES} messages, {name}");
+        let ratio =
+            interleaved(&what, arguments.rounds(), &mut AgainstSql { stored: &mut stored, hits: (0, 0) })
+                .await?;
+        let baseline = "the bare full-text SQL that finds and reads as many".to_owned();
+        outcome.rows.push(Row { bar: 11, what, baseline, ratio, limit: Limit::AtMost(3.0) });
+        let share = stored.share().await?;
+        outcome.rows.push(Row {
+            bar: 11,
+            what: format!("the index of {MESSAGES} messages, {name}"),
+            baseline: "their text".to_owned(),
+            ratio: Ratio { median: share, lowest: share, highest: share },
+            limit: Limit::AtMost(match engine {
+                Engine::Sqlite => 0.35,
+                Engine::Postgres => 1.0,
+            }),
+        });
+    }
+    Ok(outcome)
+}
+
+/// Messages in a database of its own, and the same beside them as one would keep them to search them with SQL alone.
+struct Stored {
+    lab: Lab,
+    client: Client,
+    sql: Sql,
+    bytes: usize,
+}
+
+enum Sql {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// SQLite: a table that has texts and index both. PostgreSQL: a column beside the text, and an index on it.
+const SQLITE_TABLE: &str =
+    "CREATE VIRTUAL TABLE bare USING fts5 (content, tokenize = \"unicode61 tokenchars '_'\")";
+const POSTGRES_TABLE: &str =
+    "CREATE TABLE bare (id BIGINT PRIMARY KEY, content TEXT NOT NULL, words TSVECTOR NOT NULL)";
+const POSTGRES_INDEX: &str = "CREATE INDEX bare_words ON bare USING gin (words) WITH (fastupdate = off)";
+const SQLITE_FIND: &str = "SELECT rowid, content FROM bare WHERE bare MATCH $1 ORDER BY rowid DESC LIMIT 100";
+const POSTGRES_FIND: &str =
+    "SELECT id, content FROM bare WHERE words @@ plainto_tsquery('simple', $1) ORDER BY id DESC LIMIT 100";
+
+impl Stored {
+    async fn with(engine: Engine) -> Result<Self> {
+        let lab = Lab::start(engine).await?;
+        let sql = match engine {
+            Engine::Sqlite => {
+                let options =
+                    SqliteConnectOptions::new().filename(lab.place.beside("bare.db")).create_if_missing(true);
+                let mut connection = SqliteConnection::connect_with(&options).await?;
+                sqlx::query(SQLITE_TABLE).execute(&mut connection).await?;
+                Sql::Sqlite(connection)
+            }
+            Engine::Postgres => {
+                let mut connection = PgConnection::connect(&lab.place.url()).await?;
+                for text in [POSTGRES_TABLE, POSTGRES_INDEX] {
+                    sqlx::query(text).execute(&mut connection).await?;
+                }
+                Sql::Postgres(connection)
+            }
+        };
+        let mut stored = Self { client: lab.client()?, lab, sql, bytes: 0 };
+        stored.fill().await?;
+        stored.until_indexed().await?;
+        if let Sql::Postgres(connection) = &mut stored.sql {
+            // As the server's own housekeeping would have done by itself in a while.
+            sqlx::query("ANALYZE").execute(connection).await?;
+        }
+        Ok(stored)
+    }
+
+    async fn fill(&mut self) -> Result<()> {
+        let task = self.lab.task("Measure it").await?;
+        let db = Db::open(&self.lab.place.url()).await?;
+        let mut author = Author::new(11);
+        for start in (0..MESSAGES).step_by(WRITTEN) {
+            let mut texts = Vec::with_capacity(WRITTEN);
+            for n in start..start + WRITTEN {
+                let length = 100 + author.random.below(2900);
+                let mut text = match n % 3 {
+                    0 => author.prose(length / 4),
+                    1 => author.code(length),
+                    _ => author.output(length),
+                };
+                if n % EVERY == 0 {
+                    text.push_str(&format!("\nlet found = {SOUGHT}(input)?;"));
+                }
+                self.bytes += text.len();
+                texts.push(text);
+            }
+            self.append(&db, task.conversation_state.branch_id, &texts).await?;
+            self.keep_bare(start, &texts).await?;
+            printer::progress(&format!("  {} of {MESSAGES} messages are written", start + WRITTEN));
+        }
+        db.close().await;
+        Ok(())
+    }
+
+    async fn append(&self, db: &Db, branch: BranchId, texts: &[String]) -> Result<()> {
+        let clock = &self.lab.clock;
+        let messages = texts.iter().map(|text| {
+            let message = Message::said(clock.new_id(), MessageRole::Assistant, text.as_str(), clock.now());
+            PackedMessage::of(&message)
+        });
+        let messages = messages.collect::<Result<_, _>>()?;
+        let mut tx = db.begin().await?;
+        conversations::append(&mut tx, self.lab.owner, branch, 0, messages)
+            .await?
+            .context("the branch is there")?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn keep_bare(&mut self, start: usize, texts: &[String]) -> Result<()> {
+        match &mut self.sql {
+            Sql::Sqlite(connection) => {
+                let mut tx = connection.begin().await?;
+                for text in texts {
+                    sqlx::query("INSERT INTO bare (content) VALUES ($1)")
+                        .bind(text)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+                tx.commit().await?;
+            }
+            Sql::Postgres(connection) => {
+                let mut tx = connection.begin().await?;
+                for (id, text) in (start..).zip(texts) {
+                    sqlx::query("INSERT INTO bare VALUES ($1, $2, to_tsvector('simple', $2))")
+                        .bind(i64::try_from(id)?)
+                        .bind(text)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the server has looked through all of it.
+    async fn until_indexed(&self) -> Result<()> {
+        let begun = Instant::now();
+        let wanted = Search { q: SOUGHT.to_owned(), limit: Some(1), ..Search::default() };
+        while let Some(left) = self.client.search(&wanted).await?.not_yet_indexed {
+            printer::progress(&format!("  {left} messages are to be indexed still"));
+            ensure!(begun.elapsed() < Duration::from_secs(1800), "the index comes to an end");
+        }
+        Ok(())
+    }
+
+    /// What the index takes of what the text does.
+    async fn share(self) -> Result<f64> {
+        let Self { lab, sql, bytes, .. } = self;
+        match sql {
+            Sql::Sqlite(connection) => connection.close().await?,
+            Sql::Postgres(connection) => connection.close().await?,
+        }
+        let place = lab.stop().await;
+        Ok(Sizes::of(&place).await?.of_search() as f64 / bytes as f64)
+    }
+}
+
+struct AgainstSql<'a> {
+    stored: &'a mut Stored,
+    hits: (usize, usize),
+}
+
+impl Contest for AgainstSql<'_> {
+    async fn prepare(&mut self, _: usize) -> Result<()> {
+        Ok(())
+    }
+
+    async fn ours(&mut self) -> Result<f64> {
+        let wanted = Search { q: format!("{SOUGHT} "), limit: Some(PAGE), ..Search::default() };
+        let start = Instant::now();
+        for _ in 0..SEARCHES {
+            self.hits.0 = black_box(self.stored.client.search(&wanted).await?).hits.len();
+        }
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    async fn baseline(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        for _ in 0..SEARCHES {
+            self.hits.1 = match &mut self.stored.sql {
+                Sql::Sqlite(connection) => {
+                    black_box(sqlx::query(SQLITE_FIND).bind(SOUGHT).fetch_all(connection).await?).len()
+                }
+                Sql::Postgres(connection) => {
+                    black_box(sqlx::query(POSTGRES_FIND).bind(SOUGHT).fetch_all(connection).await?).len()
+                }
+            };
+        }
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        let page = usize::try_from(PAGE)?;
+        ensure!(self.hits == (page, page), "both find as many: {:?}", self.hits);
+        Ok(())
+    }
+}
