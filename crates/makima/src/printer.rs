@@ -12,8 +12,9 @@ mod table;
 mod width;
 
 pub(crate) use ago::ago;
-pub(crate) use clean::{clean, fold, one_line};
+pub(crate) use clean::{fold, one_line};
 pub(crate) use line::{Line, Style};
+pub(crate) use makima_model::clean;
 pub(crate) use table::Table;
 
 use pager::Pager;

@@ -6,6 +6,7 @@
 pub mod branch;
 mod chat;
 mod checkpoint;
+mod clean;
 mod clock;
 mod contract;
 mod daemon;
@@ -31,6 +32,7 @@ pub use chat::{Chat, ChatContext};
 pub use checkpoint::{
     BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason, shown_path,
 };
+pub use clean::clean;
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use contract::{Contract, ContractStatus, Phase};
 pub use daemon::{AgentInfo, Daemon, DaemonStatus};
