@@ -38,8 +38,9 @@ pub use contract::{Contract, ContractStatus, Phase};
 pub use daemon::{AgentInfo, Daemon, DaemonStatus};
 pub use event::{EventKind, HistoryEvent, HistoryType, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
-    AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError,
-    ImportId, KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+    AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId,
+    ExportId, IdError, ImportId, KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId,
+    SnapshotId, TaskId,
 };
 pub use import::ImportSource;
 pub use message::{Message, MessageRole, ToolCall};
