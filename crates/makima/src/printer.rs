@@ -108,6 +108,11 @@ impl Printer {
         self.put(text);
     }
 
+    /// What was asked for, where that is no text of ours: as it is.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        io::stdout().write_all(bytes)
+    }
+
     /// A piece of text that goes on where the last one ended. With `--json` nothing.
     pub(crate) fn stream(&self, style: Style, text: &str) {
         if self.json || text.is_empty() {
