@@ -2,7 +2,10 @@
 
 use makima_model::{CheckpointId, ContractId, DaemonId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, RefOr, SchemaFormat, Type, schema::Schema},
+};
 
 /// The version of an archive's layout.
 pub const EXPORT_VERSION: u32 = 1;
@@ -33,6 +36,21 @@ pub struct ExportQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<bool>,
 }
+
+/// An archive as it comes, for the description of the API alone.
+pub enum ExportArchive {}
+
+impl PartialSchema for ExportArchive {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .description(Some("A `tar.gz`."))
+            .into()
+    }
+}
+
+impl ToSchema for ExportArchive {}
 
 /// `manifest.json`, the first file of an archive: what it is of, and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -36,8 +36,8 @@ pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
 pub use event::{Delta, DeltaKind, FeedData, TaskEvent, TaskEventList};
 pub use export::{
-    EXPORT_VERSION, ExportFormat, ExportQuery, ExportedCheckpoint, ExportedCode, ExportedFile, Manifest,
-    WithoutCode, WithoutCodeReason,
+    EXPORT_VERSION, ExportArchive, ExportFormat, ExportQuery, ExportedCheckpoint, ExportedCode, ExportedFile,
+    Manifest, WithoutCode, WithoutCodeReason,
 };
 pub use history::{EntryType, HistoryEntry, ListHistory, ListTimeline, Timeline};
 pub use import::{

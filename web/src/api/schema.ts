@@ -1577,6 +1577,11 @@ export interface components {
          * @description An event.
          */
         EventId: string;
+        /**
+         * Format: binary
+         * @description A `tar.gz`.
+         */
+        ExportArchive: string;
         /** @description A checkpoint that something is said of. */
         ExportedCheckpoint: {
             /**
@@ -3131,7 +3136,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/gzip": number[];
+                    "application/gzip": components["schemas"]["ExportArchive"];
                     "text/html": string;
                     "text/markdown": string;
                 };
@@ -4548,7 +4553,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/gzip": number[];
+                    "application/gzip": components["schemas"]["ExportArchive"];
                     "text/html": string;
                     "text/markdown": string;
                 };

@@ -23,7 +23,7 @@ async fn a_clone_of_a_bundle_has_every_commit_by_its_name_and_stands_on_the_firs
     let mut task = lab.task(&user).await;
     let mut commits = Vec::new();
     for number in 1..=3 {
-        task.repo.write("a.txt", &format!("{number}\n")).write(&format!("new-{number}"), "new\n");
+        task.repo.write("a.txt", format!("{number}\n")).write(format!("new-{number}"), "new\n");
         commits.push(task.checkpoint(number).await.commit.to_string());
     }
     let gone = "1".repeat(40);

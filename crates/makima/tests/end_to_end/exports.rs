@@ -204,7 +204,8 @@ async fn a_conversation_of_200_mb_is_exported_in_little_memory() {
         let before = peak(lab.pid()).unwrap();
         let to = lab.path(format);
         let started = std::time::Instant::now();
-        let mut exporting = lab.start(&["export", &task.id.short(), "--format", format, "--output", path(&to)]);
+        let mut exporting =
+            lab.start(&["export", &task.id.short(), "--format", format, "--output", path(&to)]);
         let mut most = 0;
         while exporting.try_wait().unwrap().is_none() {
             most = peak(exporting.id()).unwrap_or(most);

@@ -304,7 +304,7 @@ on_both! {
         let asking = ask(&lab, task.id);
         let (command, wanted) = wanted(&mut daemon).await;
         assert_eq!((wanted.number, wanted.repository.as_str()), (1, "/srv/project"));
-        assert_eq!(wanted.branches, [task.branch_name.clone()]);
+        assert_eq!(wanted.branches, std::slice::from_ref(&task.branch_name));
         let tags: Vec<_> = wanted.tags.iter().map(|tag| (tag.tag.clone(), tag.commit.clone())).collect();
         let tag = |n: i64| format!("makima/{}/{n}", task.id);
         assert_eq!(tags, [(tag(1), first.commit_sha), (tag(2), second.commit_sha.clone())]);

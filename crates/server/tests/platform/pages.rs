@@ -120,7 +120,8 @@ on_both! {
         }
         // All tags are ours, or what Markdown makes.
         let mut tags: Vec<&str> = html.split('<').skip(1).map(|tag| tag.split([' ', '>']).next().unwrap().trim_start_matches('/')).collect();
-        (tags.sort_unstable(), tags.dedup());
+        tags.sort_unstable();
+        tags.dedup();
         let known = [
             "!doctype", "a", "article", "b", "body", "code", "dd", "details", "div", "dl", "dt", "footer", "h1", "head", "header", "html",
             "main", "meta", "p", "pre", "section", "span", "style", "summary", "time", "title",

@@ -8,7 +8,7 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use makima_model::ContractId;
-use makima_wire::ExportQuery;
+use makima_wire::{ExportArchive, ExportQuery};
 
 /// All of a contract and its tasks: as an archive, or their conversations with their differences as one page to read.
 ///
@@ -16,7 +16,7 @@ use makima_wire::ExportQuery;
 #[utoipa::path(get, path = "/api/v1/contracts/{id}/export", tag = "export",
     params(("id" = ContractId, Path), ExportQuery),
     responses((status = 200, description = "The archive, or the page", content(
-        (Vec<u8> = "application/gzip"), (String = "text/markdown"), (String = "text/html"))), ApiError))]
+        (ExportArchive = "application/gzip"), (String = "text/markdown"), (String = "text/html"))), ApiError))]
 pub(crate) async fn export_contract(
     caller: Caller,
     State(app): State<App>,

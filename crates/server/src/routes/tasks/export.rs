@@ -8,7 +8,7 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use makima_model::TaskId;
-use makima_wire::ExportQuery;
+use makima_wire::{ExportArchive, ExportQuery};
 
 /// All of a task: as an archive, or its conversation with its differences as one page to read.
 ///
@@ -18,7 +18,7 @@ use makima_wire::ExportQuery;
 #[utoipa::path(get, path = "/api/v1/mesh/tasks/{id}/export", tag = "export",
     params(("id" = TaskId, Path), ExportQuery),
     responses((status = 200, description = "The archive, or the page", content(
-        (Vec<u8> = "application/gzip"), (String = "text/markdown"), (String = "text/html"))), ApiError))]
+        (ExportArchive = "application/gzip"), (String = "text/markdown"), (String = "text/html"))), ApiError))]
 pub(crate) async fn export_task(
     caller: Caller,
     State(app): State<App>,
