@@ -34,6 +34,7 @@ fmt: web ## Format the code
 	cd web && node_modules/.bin/biome check --write .
 
 openapi: web ## Accept the API's description as it is now
+	INSTA_UPDATE=always cargo test --package makima-server --test platform examples
 	INSTA_UPDATE=always cargo test --package makima-server --test openapi
 	node web/scripts/schema.mjs
 

@@ -6,6 +6,8 @@
 mod agent_output;
 mod append;
 mod checkpoint;
+mod conversation;
+mod diff;
 mod first_checkpoint;
 mod idle;
 mod timeline;
@@ -18,7 +20,9 @@ use anyhow::{Context, Result};
 pub(crate) enum Bar {
     Checkpoint,
     FirstCheckpoint,
+    Diff,
     Append,
+    Conversation,
     Timeline,
     AgentOutput,
     Idle,
@@ -26,10 +30,12 @@ pub(crate) enum Bar {
 
 impl Bar {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Checkpoint,
         Self::FirstCheckpoint,
+        Self::Diff,
         Self::Append,
+        Self::Conversation,
         Self::Timeline,
         Self::AgentOutput,
         Self::Idle,
@@ -45,7 +51,9 @@ impl Bar {
         match self {
             Self::Checkpoint => 1,
             Self::FirstCheckpoint => 3,
+            Self::Diff => 6,
             Self::Append => 8,
+            Self::Conversation => 9,
             Self::Timeline => 10,
             Self::AgentOutput => 12,
             Self::Idle => 13,
@@ -56,7 +64,9 @@ impl Bar {
         match self {
             Self::Checkpoint => "a checkpoint with the numbers of its changes",
             Self::FirstCheckpoint => "the first checkpoint of a new worktree",
+            Self::Diff => "what differs between two checkpoints",
             Self::Append => "appending to a conversation, and what it takes to store one",
+            Self::Conversation => "reading a conversation",
             Self::Timeline => "a page of the timeline",
             Self::AgentOutput => "what agents say, from the WebSocket to the disk",
             Self::Idle => "`makima up`: how soon it is ready, and what it takes when idle",
@@ -67,7 +77,9 @@ impl Bar {
         match self {
             Self::Checkpoint => checkpoint::run(arguments).await,
             Self::FirstCheckpoint => first_checkpoint::run(arguments).await,
+            Self::Diff => diff::run(arguments).await,
             Self::Append => append::run(arguments).await,
+            Self::Conversation => conversation::run(arguments).await,
             Self::Timeline => timeline::run(arguments).await,
             Self::AgentOutput => agent_output::run(arguments).await,
             Self::Idle => idle::run(arguments).await,

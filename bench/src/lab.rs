@@ -7,9 +7,12 @@ use makima_client::{
     daemon::{DaemonClient, FrameReceiver, FrameSender, Heard},
 };
 use makima_failpoints::Failpoints;
-use makima_model::{AgentInfo, BranchId, Clock, DaemonId, OwnerId, RunId};
+use makima_model::{AgentInfo, BranchId, Clock, DaemonId, Message, OwnerId, RunId};
 use makima_server::{Hosts, Server, ServerConfig, Settings};
-use makima_store::Db;
+use makima_store::{
+    Db,
+    conversations::{self, PackedMessage},
+};
 use makima_testkit::TestDatabase;
 use makima_wire::{
     CreateTask, Task,
@@ -91,6 +94,18 @@ pub(crate) struct Daemon {
     receiver: FrameReceiver,
     pub(crate) run: RunId,
     pub(crate) conversation: Conversation,
+}
+
+impl Conversation {
+    /// Appends messages in a transaction.
+    pub(crate) async fn append(self, db: &Db, messages: &[Message]) -> Result<()> {
+        let packed = messages.iter().map(PackedMessage::of).collect::<Result<_, _>>()?;
+        let mut tx = db.begin().await?;
+        conversations::append(&mut tx, self.owner, self.branch, 1, packed)
+            .await?
+            .context("the branch is there")?;
+        Ok(tx.commit().await.map(drop)?)
+    }
 }
 
 impl Lab {

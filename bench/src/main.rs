@@ -14,7 +14,9 @@ mod rounds;
 mod session;
 mod sizes;
 mod source_tree;
+mod sql;
 mod table;
+mod up;
 mod workplace;
 
 use anyhow::Result;

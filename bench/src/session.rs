@@ -10,8 +10,8 @@ pub(crate) use recorded::recorded;
 use anyhow::Result;
 use makima_agents::{Act, Agent, Dialogue, Exit, Input, Launch, claude::Claude};
 use makima_model::{
-    BlobRef, CheckpointId, CheckpointKind, CheckpointMade, Clock, Entry, FileAction, FileChange, MessageId,
-    PermissionMode, Record, RunId,
+    BlobRef, CheckpointId, CheckpointKind, CheckpointMade, Clock, Entry, FileAction, FileChange, Message,
+    MessageId, PermissionMode, Record, RunId,
 };
 use std::collections::BTreeMap;
 
@@ -44,6 +44,17 @@ pub(crate) struct Frame {
 }
 
 impl Session {
+    /// Its messages from number `start` on, round and round, each with an id of its own.
+    pub(crate) fn messages(&self, start: usize, count: usize, clock: &Clock) -> Vec<Message> {
+        let messages = self.records.iter().filter_map(|record| match record {
+            Record::Message { message } => Some(message),
+            _ => None,
+        });
+        let length = messages.clone().count().max(1);
+        let some = messages.cycle().skip(start % length).take(count);
+        some.map(|message| Message { id: clock.new_id(), ..message.clone() }).collect()
+    }
+
     /// The frames in which a daemon sends them.
     pub(crate) fn frames(&self, run: RunId) -> Result<Vec<Frame>> {
         let at = Clock::system().now();

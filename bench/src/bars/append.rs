@@ -7,15 +7,12 @@ use crate::{
     bars::engines,
     lab::{Conversation, Engine, Lab, Place},
     rounds::{Contest, interleaved},
-    session,
+    session::{self, Session},
     table::{Limit, Outcome, Row},
 };
-use anyhow::{Context, Result};
-use makima_model::{Clock, Message, Record};
-use makima_store::{
-    Db,
-    conversations::{self, PackedMessage},
-};
+use anyhow::Result;
+use makima_model::{Clock, Message};
+use makima_store::Db;
 use std::time::Instant;
 
 const SHORT: usize = 500;
@@ -28,20 +25,12 @@ const SHAPES: [(usize, usize); 2] = [(1, 40), (100, 2)];
 pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let session = session::long();
-    let messages: Vec<Message> = session
-        .records
-        .iter()
-        .filter_map(|record| match record {
-            Record::Message { message } => Some(message.clone()),
-            _ => None,
-        })
-        .collect();
     for engine in engines() {
         let clock = Clock::system();
         let mut contest = Lengths {
-            long: Branch::with(engine, LONG, &messages, &clock).await?,
-            short: Branch::with(engine, SHORT, &messages, &clock).await?,
-            messages: messages.clone(),
+            long: Branch::with(engine, LONG, &session, &clock).await?,
+            short: Branch::with(engine, SHORT, &session, &clock).await?,
+            session: &session,
             clock,
             shape: SHAPES[0],
             round: 0,
@@ -68,23 +57,19 @@ struct Branch {
 }
 
 impl Branch {
-    async fn with(engine: Engine, length: usize, messages: &[Message], clock: &Clock) -> Result<Self> {
+    async fn with(engine: Engine, length: usize, session: &Session, clock: &Clock) -> Result<Self> {
         let lab = Lab::start(engine).await?;
         let conversation = lab.daemon().await?.conversation;
         let place = lab.stop().await;
         let branch = Self { db: Db::open(&place.url()).await?, conversation, _place: place };
         for start in (0..length).step_by(500) {
-            branch.append(&taken(messages, start, 500.min(length - start), clock)).await?;
+            branch.append(&session.messages(start, 500.min(length - start), clock)).await?;
         }
         Ok(branch)
     }
 
     async fn append(&self, messages: &[Message]) -> Result<()> {
-        let Conversation { owner, branch } = self.conversation;
-        let packed = messages.iter().map(PackedMessage::of).collect::<Result<_, _>>()?;
-        let mut tx = self.db.begin().await?;
-        conversations::append(&mut tx, owner, branch, 1, packed).await?.context("the branch is there")?;
-        Ok(tx.commit().await.map(drop)?)
+        self.conversation.append(&self.db, messages).await
     }
 
     async fn close(&self) {
@@ -92,25 +77,19 @@ impl Branch {
     }
 }
 
-/// Messages from `start` on, round and round, each with an id of its own.
-fn taken(messages: &[Message], start: usize, count: usize, clock: &Clock) -> Vec<Message> {
-    let all = messages.iter().cycle().skip(start % messages.len()).take(count);
-    all.map(|message| Message { id: clock.new_id(), ..message.clone() }).collect()
-}
-
-struct Lengths {
+struct Lengths<'a> {
     long: Branch,
     short: Branch,
-    messages: Vec<Message>,
+    session: &'a Session,
     clock: Clock,
     shape: (usize, usize),
     round: usize,
 }
 
-impl Lengths {
+impl Lengths<'_> {
     async fn append_to(&self, branch: &Branch) -> Result<f64> {
         let (size, transactions) = self.shape;
-        let all = taken(&self.messages, self.round * size * transactions, size * transactions, &self.clock);
+        let all = self.session.messages(self.round * size * transactions, size * transactions, &self.clock);
         let start = Instant::now();
         for messages in all.chunks(size) {
             branch.append(messages).await?;
@@ -119,7 +98,7 @@ impl Lengths {
     }
 }
 
-impl Contest for Lengths {
+impl Contest for Lengths<'_> {
     async fn prepare(&mut self, round: usize) -> Result<()> {
         self.round = round;
         Ok(())

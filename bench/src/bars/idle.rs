@@ -1,20 +1,17 @@
 //! Bar 13, the idle part: how soon `makima up` is ready on a database that has something in it, and what memory it
 //! takes when nobody asks anything of it.
 
-mod program;
-
 use crate::{
     arguments::Arguments,
-    environment,
     lab::Daemon,
     printer,
     rounds::Ratio,
     session,
     table::{Limit, Outcome, Row},
+    up::{self, Memory, Up},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use makima_model::Clock;
-use program::{Memory, Up};
 use std::{path::Path, time::Duration};
 
 /// What it may take.
@@ -24,9 +21,7 @@ const BYTES: f64 = 60e6;
 const IDLE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
-    let program = environment::beside("makima")?;
-    let built = "cargo build --release --package makima --bin makima";
-    ensure!(program.is_file(), "{} is not there: build it with `{built}`", program.display());
+    let program = up::program()?;
     let folder = tempfile::Builder::new().prefix("makima-bench-").tempdir()?;
     let home = folder.path().to_owned();
     fill(&program, &home).await?;

@@ -6,6 +6,7 @@ use crate::{
     lab::{Engine, Lab},
     printer,
     rounds::{Contest, interleaved},
+    sql::Sql,
     table::{Limit, Outcome, Row},
 };
 use anyhow::{Context, Result, ensure};
@@ -14,7 +15,7 @@ use makima_model::{EventKind, Timestamp};
 use makima_store::{Db, events, events::NewHistory};
 use makima_wire::{ListTimeline, Timeline};
 use serde_json::json;
-use sqlx::{Connection, PgConnection, SqliteConnection, types::Uuid};
+use sqlx::types::Uuid;
 use std::{
     hint::black_box,
     time::{Duration, Instant},
@@ -74,27 +75,13 @@ struct Stored {
     sql: Sql,
 }
 
-enum Sql {
-    Sqlite(SqliteConnection),
-    Postgres(PgConnection),
-}
-
 impl Stored {
     async fn with(engine: Engine, length: usize) -> Result<Self> {
         let lab = Lab::start(engine).await?;
         let db = Db::open(&lab.place.url()).await?;
         fill(&lab, &db, length).await?;
         db.close().await;
-        let url = lab.place.url();
-        let sql = match engine {
-            Engine::Sqlite => Sql::Sqlite(SqliteConnection::connect(&url).await?),
-            Engine::Postgres => {
-                let mut connection = PgConnection::connect(&url).await?;
-                // As the server's own housekeeping would have done by itself in a while.
-                sqlx::query("ANALYZE").execute(&mut connection).await?;
-                Sql::Postgres(connection)
-            }
-        };
+        let sql = Sql::to(&lab.place, engine).await?;
         Ok(Self { client: lab.client()?, lab, sql })
     }
 
@@ -108,10 +95,7 @@ impl Stored {
     }
 
     async fn stop(self) -> Result<()> {
-        match self.sql {
-            Sql::Sqlite(connection) => connection.close().await?,
-            Sql::Postgres(connection) => connection.close().await?,
-        }
+        self.sql.close().await?;
         drop(self.lab.stop().await);
         Ok(())
     }

@@ -232,6 +232,12 @@ impl Client {
         self.read(self.request(Method::GET, &path).query(how)).await
     }
 
+    /// Keeps a patch in the server's store, under its BLAKE3 in hex. The same again changes nothing.
+    pub async fn put_patch(&self, hash: &str, patch: Vec<u8>) -> Result<(), ClientError> {
+        let request = self.request(Method::PUT, &format!("/daemons/blobs/{hash}")).body(patch);
+        self.exchange(request).await.map(drop)
+    }
+
     /// Makes a checkpoint by hand.
     pub async fn create_checkpoint(
         &self,

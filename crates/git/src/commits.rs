@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use crate::diff::changes;
-use crate::{BranchName, FileChange, Git, GitError, Sha};
+use tokio::io::AsyncWrite;
+
+use crate::diff::{patch, patch_of_root};
+use crate::{BranchName, FileChange, Git, GitError, PatchStyle, PatchWritten, Sha};
 
 /// A commit of somebody's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,20 +66,21 @@ impl Git {
         Ok(std::str::from_utf8(&said).ok().and_then(|text| Sha::parse(text.trim())))
     }
 
-    /// The files that differ between two commits of a repository. `None` as the older one is the empty tree.
-    pub async fn changes_in(
+    /// The files that differ between two commits of a repository, and the patch, as [`BareClone::patch`] has them. `None` as the
+    /// older one: the newer one follows none. The empty tree need not be there, and nothing is written to the repository to have it.
+    pub async fn patch_in(
         &self,
         folder: &Path,
         from: Option<&Sha>,
         to: &Sha,
-    ) -> Result<Vec<FileChange>, GitError> {
+        limit: Option<u64>,
+        out: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
+        let run = |command: &str| self.run(command).in_folder(folder);
+        let style = PatchStyle::default();
         match from {
-            Some(from) => changes(|command| self.run(command).in_folder(folder), Some(from), to).await,
-            // The empty tree need not be there, and nothing is written to the repository to have it.
-            None => {
-                let root = |command: &str| self.run(command).in_folder(folder);
-                crate::diff::changes_of_root(root, to).await
-            }
+            Some(_) => patch(run, from, to, style, limit, out).await,
+            None => patch_of_root(run, to, style, limit, out).await,
         }
     }
 

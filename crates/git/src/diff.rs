@@ -119,15 +119,6 @@ pub(crate) async fn changes(
     recorded(diff.arg("--end-of-options").arg(&from).arg(to)).await
 }
 
-/// The files of a commit that follows none.
-pub(crate) async fn changes_of_root(
-    run: impl Fn(&str) -> Invocation,
-    commit: &Sha,
-) -> Result<Vec<FileChange>, GitError> {
-    let diff = run("diff-tree").args(QUIET).args(RECORDS).args(["--root", "--no-commit-id"]);
-    recorded(diff.arg("--end-of-options").arg(commit)).await
-}
-
 async fn recorded(diff: Invocation) -> Result<Vec<FileChange>, GitError> {
     let said = diff.ok().await?;
     parse::changes(&said, false).ok_or_else(|| GitError::unreadable("diff-tree", &said))
@@ -145,7 +136,31 @@ pub(crate) async fn patch(
     if from == *to {
         return Ok((Vec::new(), PatchWritten { bytes: 0, truncated: false }));
     }
-    let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(RECORDS).args([
+    let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET);
+    patch_of(diff, &[&from, to], style, limit, out).await
+}
+
+/// The same of a commit that follows none.
+pub(crate) async fn patch_of_root(
+    run: impl Fn(&str) -> Invocation,
+    commit: &Sha,
+    style: PatchStyle<'_>,
+    limit: Option<u64>,
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
+    let diff =
+        run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(["--root", "--no-commit-id"]);
+    patch_of(diff, &[commit], style, limit, out).await
+}
+
+async fn patch_of(
+    diff: Invocation,
+    ends: &[&Sha],
+    style: PatchStyle<'_>,
+    limit: Option<u64>,
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
+    let diff = diff.args(RECORDS).args([
         "-p",
         "--full-index",
         "--no-color",
@@ -154,11 +169,12 @@ pub(crate) async fn patch(
         "--submodule=short",
     ]);
     let diff = diff.arg(format!("-U{}", style.context));
-    let diff = diff.args(style.ignore_whitespace.then_some("--ignore-all-space")).arg("--end-of-options");
+    let diff = diff.args(style.ignore_whitespace.then_some("--ignore-all-space"));
+    let diff = diff.arg("--end-of-options").args(ends);
     let mut split = Split::new(out, limit);
     let literal = |path: &&[u8]| OsString::from_vec([b":(literal)", *path].concat());
     let paths = style.paths.iter().map(literal);
-    let copied = diff.arg(&from).arg(to).arg("--").args(paths).copy_to(&mut split).await;
+    let copied = diff.arg("--").args(paths).copy_to(&mut split).await;
     // Cut off, git was ended: its own words don't count.
     if !split.is_cut {
         copied?;

@@ -2,9 +2,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::names::BadName;
 use crate::{BareClone, BranchName, GitError, Inspection, Sha, Source, loose_ref};
+
+/// How old the lock of a branch is that nobody holds: git has one for as long as it takes to write a line.
+const LEFT: Duration = Duration::from_secs(60);
 
 /// What became of a task's branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +143,25 @@ impl BareClone {
                 self.give_large_files(&local, &commit).await?.map_err(FetchError::LargeFiles)?;
             }
         }
+        let mut fetched = self.fetch_by(folder, &full).await;
+        if fetched.is_err() && self.clear_lock_of(folder, &full).await? {
+            fetched = self.fetch_by(folder, &full).await;
+        }
+        match fetched {
+            Ok(_) => {
+                self.note_published(branch, &commit).await?;
+                Ok(Published::Fetched { commit })
+            }
+            // It was checked out in between: git itself refuses then.
+            Err(error) => match self.worktree_on(folder, &full).await? {
+                Some(worktree) => Ok(Published::CheckedOut { worktree }),
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    /// Has the user's git fetch the branch from here.
+    async fn fetch_by(&self, folder: &Path, full: &str) -> Result<Vec<u8>, GitError> {
         let fetch = self.git().run("fetch").in_folder(folder).env("GIT_ALLOW_PROTOCOL", "file");
         let fetch = fetch.setting("fetch.fsckObjects=false").args([
             "--quiet",
@@ -152,18 +175,19 @@ impl BareClone {
             "--upload-pack=git-upload-pack",
             "--end-of-options",
         ]);
-        let fetched = fetch.arg(self.dir()).arg(format!("+{full}:{full}")).ok().await;
-        match fetched {
-            Ok(_) => {
-                self.note_published(branch, &commit).await?;
-                Ok(Published::Fetched { commit })
-            }
-            // It was checked out in between: git itself refuses then.
-            Err(error) => match self.worktree_on(folder, &full).await? {
-                Some(worktree) => Ok(Published::CheckedOut { worktree }),
-                None => Err(error.into()),
-            },
-        }
+        fetch.arg(self.dir()).arg(format!("+{full}:{full}")).ok().await
+    }
+
+    /// Removes the lock of the branch in the user's repository, if it is as old as none is that anybody holds: the machine went down while
+    /// the branch was written. Answers whether there was one.
+    async fn clear_lock_of(&self, folder: &Path, full: &str) -> Result<bool, GitError> {
+        let name = format!("{full}.lock");
+        let asked = self.git().run("rev-parse").in_folder(folder).args(["--git-path", &name]).ok().await?;
+        use std::os::unix::ffi::OsStrExt;
+        let lock = folder.join(std::ffi::OsStr::from_bytes(asked.trim_ascii_end()));
+        let written = lock.metadata().and_then(|found| found.modified());
+        let is_left = written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= LEFT));
+        Ok(is_left && std::fs::remove_file(lock).is_ok())
     }
 
     /// Where the branch is in the user's repository, if it would be lost there: neither where it was left, nor on the way to `commit`.

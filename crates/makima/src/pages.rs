@@ -5,7 +5,7 @@ use makima_client::{Client, ClientError};
 use makima_model::TaskId;
 use makima_wire::{
     CheckpointList, Contract, ContractList, List, ListContracts, ListOperations, ListTasks, ListTimeline,
-    Operation, OperationList, Snapshot, SnapshotList, Task, TaskEventList, TaskList, Timeline,
+    Operation, OperationList, Order, Snapshot, SnapshotList, Task, TaskEventList, TaskList, Timeline,
 };
 
 /// The most rows that the server gives at once.
@@ -16,12 +16,15 @@ const USUAL: usize = 100;
 /// How much of a list is wanted.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Pages {
-    /// How many rows at most, the newest first [default: 100]
+    /// How many rows at most, the newest first unless told otherwise [default: 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "all")]
     limit: Option<u32>,
     /// All rows, however many there are
     #[arg(long)]
     all: bool,
+    /// The oldest first
+    #[arg(long)]
+    oldest_first: bool,
     /// Go on where another list ended: its `cursor` in the answer of --json
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
@@ -37,7 +40,7 @@ impl Pages {
             (true, _) => usize::MAX,
             (false, limit) => limit.map_or(USUAL, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
         };
-        walk(self.cursor.clone(), most, ask).await
+        walk(self.cursor.clone(), self.oldest_first.then_some(Order::Asc), most, ask).await
     }
 }
 
@@ -49,15 +52,15 @@ pub(crate) trait Page {
     /// Where the next one begins.
     fn cursor(&mut self) -> &mut Option<String>;
 
-    /// How many rows there are in all.
-    fn total(&self) -> i64;
+    /// How many rows there are in all, as a person is told.
+    fn total(&self) -> String;
 
     /// Appends the page that follows.
     fn join(&mut self, next: Self);
 }
 
 macro_rules! pages {
-    ($($list:ident { $rows:ident })*) => {$(
+    ($($list:ident { $rows:ident $(, $is_lower_bound:ident)? })*) => {$(
         impl Page for $list {
             fn rows(&self) -> usize {
                 self.$rows.len()
@@ -67,8 +70,11 @@ macro_rules! pages {
                 &mut self.cursor
             }
 
-            fn total(&self) -> i64 {
-                self.total_count
+            fn total(&self) -> String {
+                $(if self.$is_lower_bound {
+                    return format!("more than {}", self.total_count);
+                })?
+                self.total_count.to_string()
             }
 
             fn join(&mut self, next: Self) {
@@ -86,7 +92,7 @@ pages! {
     SnapshotList { snapshots }
     TaskEventList { events }
     TaskList { tasks }
-    Timeline { entries }
+    Timeline { entries, total_count_is_lower_bound }
 }
 
 /// What a person is told of the rows that aren't shown.
@@ -98,12 +104,13 @@ pub(crate) fn left_out(page: &mut impl Page) -> Option<String> {
 
 async fn walk<P: Page>(
     from: Option<String>,
+    order: Option<Order>,
     most: usize,
     ask: impl AsyncFn(List) -> Result<P, ClientError>,
 ) -> Result<P, ClientError> {
     let page = async |rows: usize, cursor| {
         let limit = u32::try_from(rows.min(LARGEST)).ok();
-        ask(List { limit, cursor, ..List::default() }).await
+        ask(List { limit, cursor, order }).await
     };
     let mut all = page(most, from).await?;
     while all.rows() < most
@@ -119,7 +126,7 @@ async fn walk<P: Page>(
 pub(crate) async fn all<P: Page>(
     ask: impl AsyncFn(List) -> Result<P, ClientError>,
 ) -> Result<P, ClientError> {
-    walk(None, usize::MAX, ask).await
+    walk(None, None, usize::MAX, ask).await
 }
 
 /// All tasks.
@@ -189,7 +196,7 @@ mod tests {
             };
             Ok(events)
         };
-        let mut page = walk(None, most, ask).await.unwrap();
+        let mut page = walk(None, None, most, ask).await.unwrap();
         let more = page.cursor().is_some();
         (page.rows(), more, asked.into_inner())
     }

@@ -3,7 +3,7 @@
 //! What is written without a zone is meant in the zone of the machine that one sits at.
 
 use chrono::{DateTime, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
-use makima_model::{Clock, Timestamp};
+use makima_model::{Clock, Point, PointError, Timestamp};
 use std::str::FromStr;
 
 /// A moment, or a day.
@@ -80,6 +80,14 @@ impl FromStr for When {
         let known = Self::read(text, Clock::system().now(), &chrono::Local);
         known.ok_or_else(|| NoMoment(text.chars().take(64).collect()))
     }
+}
+
+/// A point of a task, where a time may be written as people do. Of a day it is its end: what was said until then.
+pub(crate) fn point(text: &str) -> Result<Point, PointError> {
+    text.parse().or_else(|error| match text.parse::<When>() {
+        Ok(when) => Ok(Point::Time(when.ends())),
+        Err(_) => Err(error),
+    })
 }
 
 /// A day, with four digits for its year: `26-01-15` is somebody's slip.
@@ -220,6 +228,18 @@ mod tests {
         // Which day it is depends on where one is.
         let (begins, _) = read_in("today", "2026-01-15T23:30:00Z", &east()).unwrap();
         assert_eq!(begins, "2026-01-15T22:00:00.000000Z");
+    }
+
+    #[test]
+    fn a_point_may_be_a_time_as_people_write_it() {
+        let last = "2026-01-15T23:59:59".parse::<When>().unwrap().ends();
+        let Ok(Point::Time(day)) = point("2026-01-15") else { panic!("no time") };
+        assert_eq!(day.since(last), std::time::Duration::from_micros(999_999));
+        assert!(matches!(point("2h ago"), Ok(Point::Time(_))));
+        // What is a point is that first.
+        assert_eq!(point("20260115"), "20260115".parse());
+        assert_eq!(point("head"), Ok(Point::Head));
+        assert!(point("whenever").unwrap_err().to_string().contains("is no point"));
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(crate) use tasks::{TaskChange, TaskView, existing as existing_task, phase_of
 pub(crate) use timeline::TimelineView;
 
 use crate::{blobs::Blobs, export::Spool, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
+use diffs::ComputedDiffs;
 use makima_failpoints::Failpoints;
 use makima_model::{Clock, DaemonId, OwnerId};
 use makima_store::{Db, StoreError};
@@ -120,6 +121,7 @@ struct Inner {
     spool: Spool,
     /// How many patches may be read at once: each is held whole, and may have 64 MiB.
     patches: Semaphore,
+    computed_diffs: ComputedDiffs,
     stopping: CancellationToken,
 }
 
@@ -158,6 +160,7 @@ impl App {
             failpoints,
             spool,
             patches: Semaphore::new(4),
+            computed_diffs: ComputedDiffs::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -180,6 +183,10 @@ impl App {
 
     pub(crate) fn patches(&self) -> &Semaphore {
         &self.0.patches
+    }
+
+    pub(crate) fn computed_diffs(&self) -> &ComputedDiffs {
+        &self.0.computed_diffs
     }
 
     pub(crate) fn settings(&self) -> Settings {

@@ -256,6 +256,10 @@ pub struct ImportedCommit {
     pub after: Option<MessageId>,
     /// What it changed.
     pub files_changed: Vec<FileChange>,
+    /// BLAKE3 of its patch, in hex, which was kept before by `PUT /api/v1/daemons/blobs/<hash>`; absent: there is none.
+    #[schema(value_type = Option<Hash>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch_hash: Option<String>,
 }
 
 /// The end of a session's file, as it is now.

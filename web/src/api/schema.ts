@@ -1864,6 +1864,7 @@ export interface components {
             filesChanged: components["schemas"]["FileChange"][];
             /** @description The first line of what it says. */
             message: components["schemas"]["Text"];
+            patchHash?: components["schemas"]["Hash"] | null;
         };
         /** @description A line of the agent's own record. */
         ImportedLine: {

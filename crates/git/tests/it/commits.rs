@@ -35,8 +35,12 @@ async fn the_commits_of_a_branch_within_some_time_are_told_and_nothing_is_writte
         commits.iter().map(|commit| (&commit.sha, commit.at, commit.subject.as_str())).collect();
     assert_eq!(told, [(&one, now, "one"), (&two, later, "two")]);
     assert_eq!((commits[0].parent.as_ref(), commits[1].parent.as_ref()), (Some(&before), Some(&one)));
-    let changes = lab.git.changes_in(&folder, Some(&before), &one).await.unwrap();
+    let mut patch = Vec::new();
+    let (changes, written) =
+        lab.git.patch_in(&folder, Some(&before), &one, Some(1 << 20), &mut patch).await.unwrap();
     assert_eq!((changes.len(), changes[0].lines_added, &changes[0].path[..]), (1, 2, &b"one"[..]));
+    assert_eq!((written.bytes, written.truncated), (patch.len() as u64, false));
+    assert!(patch.starts_with(b"diff --git a/one b/one\nnew file mode"), "{}", patch.escape_ascii());
     assert_eq!(lab.git.commit_at(&folder, Some("main"), now - 1).await.unwrap(), Some(before));
     assert_eq!(lab.git.commit_at(&folder, Some("main"), 1).await.unwrap(), None);
     // Without a branch of that name, or with what is none, it is HEAD that is told of; and the newest are.
@@ -45,7 +49,17 @@ async fn the_commits_of_a_branch_within_some_time_are_told_and_nothing_is_writte
         assert_eq!(commits.iter().map(|commit| &commit.sha).collect::<Vec<_>>(), [&two], "{branch:?}");
     }
     let root = Sha::parse(user.git(&["rev-list", "--max-parents=0", "HEAD"]).trim()).unwrap();
-    assert_eq!(lab.git.changes_in(&folder, None, &root).await.unwrap().len(), 3);
+    let mut patch = Vec::new();
+    let (changes, _) = lab.git.patch_in(&folder, None, &root, None, &mut patch).await.unwrap();
+    assert_eq!(
+        (
+            changes.len(),
+            patch.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"diff --git")).count()
+        ),
+        (3, 3)
+    );
+    let (_, written) = lab.git.patch_in(&folder, None, &root, Some(10), &mut Vec::new()).await.unwrap();
+    assert!(written.truncated);
     assert_eq!(user.git(&["for-each-ref"]), all);
 }
 

@@ -41,6 +41,25 @@ async fn one_that_is_checked_out_is_left_alone() {
     assert!(matches!(task.clone.publish(&user.source(), &branch()).await, Ok(Published::Fetched { .. })));
 }
 
+/// Fault: the machine goes down
+/// Moment: while git writes the task's branch in the user's repository
+/// Outcome: the lock that is left there is removed when the branch is next published; one that somebody may hold is not
+#[tokio::test]
+async fn a_lock_that_was_left_is_removed() {
+    let (lab, user) = Lab::with_user().await;
+    let task = lab.task(&user).await;
+    task.repo.write("a.txt", "1\n").commit("Work");
+    let lock = user.folder.join(format!(".git/{}.lock", branch().full()));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    let file = std::fs::File::create(&lock).unwrap();
+    let refused = task.clone.publish(&user.source(), &branch()).await.unwrap_err();
+    assert!(matches!(refused, PublishError::Git { .. }), "{refused:?}");
+    assert!(lock.exists());
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(3600)).unwrap();
+    assert!(matches!(task.clone.publish(&user.source(), &branch()).await, Ok(Published::Fetched { .. })));
+    assert!(!lock.exists());
+}
+
 /// Fault: a user commits to a task's branch
 /// Moment: between two turns of its agent, which has written its own commits anew
 /// Outcome: the branch is left alone and it is said why; once it is out of the way, the task's work comes under its name

@@ -17,7 +17,7 @@ use makima_client::Client;
 use makima_model::{Clock, HistoryType, Phase};
 use makima_wire::{ListTimeline, Timeline, Words};
 
-/// Show what happened: tasks, their turns, checkpoints, chats and phases, newest first
+/// Show what happened: tasks, their turns, checkpoints, chats and phases
 ///
 /// Of everything, or of a contract or a task. Times are written as people do: `2h ago`, `yesterday`, `2026-01-15`, `9:30`, in the
 /// zone of this machine unless they name one. With --follow the newest stand last and what happens next is added, also over a restart of
@@ -30,7 +30,7 @@ Example:
   makima timeline --task 1f2e3d4c --include-subtasks --event-types checkpoint,task_turn")]
 pub(crate) struct TimelineArguments {
     /// Go on with what happens
-    #[arg(short, long, conflicts_with_all = ["to", "cursor"])]
+    #[arg(short, long, conflicts_with_all = ["to", "cursor", "oldest_first"])]
     follow: bool,
     /// What happened to this contract: 4 or more characters of its id or short id, or its name
     #[arg(long, value_name = "CONTRACT")]
@@ -107,7 +107,7 @@ async fn read(client: &Client, wanted: &ListTimeline, pages: &Pages) -> Result<T
     Ok(pages.walk(async |list| client.timeline(&of_timeline(wanted.clone(), list)).await).await?)
 }
 
-/// Shows a page, newest first.
+/// Shows a page.
 pub(crate) fn show(page: &mut Timeline, printer: &Printer) {
     printer.document(page);
     if page.entries.is_empty() {

@@ -178,12 +178,16 @@ impl Importer<'_> {
         let mut upload = Upload::new(self, import, &known.ends, &mut survey);
         upload.read(path, length, outcome).await?;
         if let Some(repository) = repository {
-            let commits = repository
-                .commits(&upload.said)
-                .await
-                .map_err(|error| Trouble::Session(format!("its commits can't be read: {}", chain(&error))))?;
-            outcome.commits = commits.len() as u64;
-            for commit in commits {
+            for n in 0..repository.len() {
+                let read = repository.commit(n, &upload.said).await;
+                let read = read.map_err(|error| {
+                    Trouble::Session(format!("its commits can't be read: {}", chain(&error)))
+                })?;
+                let Some((commit, patch)) = read else { continue };
+                if let Some(patch) = patch {
+                    self.client.put_patch(&patch.hash, patch.bytes).await?;
+                }
+                outcome.commits += 1;
                 let bytes = 200 * (1 + commit.files_changed.len());
                 upload.entries.push(ImportEntry::Commit { commit });
                 upload.bytes += bytes;

@@ -1,8 +1,8 @@
 //! `makima import claude-code`, held against what the files say.
 
 use crate::lab::{Lab, finish, start, until};
-use makima_model::{MessageRole, TaskId, TaskStatus};
-use makima_wire::{Conversation, List, ListTasks, Task};
+use makima_model::{MessageRole, Point, TaskId, TaskStatus, diff::LineKind};
+use makima_wire::{Conversation, DiffQuery, List, ListTasks, Task};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
@@ -257,6 +257,17 @@ async fn commits_that_were_made_in_a_session_are_its_checkpoints() {
         .map(|made| (made.commit_sha.as_str(), made.message.as_str(), made.message_count, made.lines_added))
         .collect();
     assert_eq!(told, [(&*one, "Add two", 2, 1), (&*two, "Add b", 4, 1)]);
+    // What they changed is told though no daemon has them.
+    for (number, path, line) in [(1, "a.txt", "two"), (2, "b.txt", "b")] {
+        let told = lab
+            .client()
+            .checkpoint_diff(task.id, &Point::Number(number), &DiffQuery::default())
+            .await
+            .unwrap();
+        let [file] = told.diff.files.as_slice() else { panic!("{told:?}") };
+        let added = file.hunks[0].lines.iter().filter(|line| line.kind == LineKind::Added);
+        assert_eq!((file.path.as_str(), added.map(|line| line.text.as_str()).collect()), (path, vec![line]));
+    }
     assert_eq!(lab.repo.git(["for-each-ref"]), refs);
     // The same again, and with more in it.
     session.say("more", "More.");

@@ -8,7 +8,7 @@ use crate::checkpoint::shown_path;
 use serde::{Deserialize, Serialize};
 
 /// How much of a patch is kept, in bytes of memory as far as it can be foreseen. What is above is counted, and its hunks are left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
     /// Of one file.
     pub file: usize,

@@ -1,5 +1,9 @@
 //! What differs between two moments of a task's code: from the patch that is kept with a checkpoint, else by the task's daemon.
 
+mod computed;
+
+pub(crate) use computed::ComputedDiffs;
+
 use super::{App, points, tasks::existing, texts};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{
@@ -76,11 +80,9 @@ impl App {
             }
             tx = self.db().read().await?;
         }
-        let daemon = its_daemon(&mut tx, by.owner, &task, &checkpoint).await?;
-        drop(tx);
         let from = match &previous {
             Some(previous) => Some(previous.made.commit_sha.clone()),
-            None => task.base_commit,
+            None => task.base_commit.clone(),
         };
         let wanted = WantedDiff {
             task: id,
@@ -91,7 +93,13 @@ impl App {
             path: query.path,
             limits,
         };
-        let diff = self.ask_for_diff(by.owner, daemon, wanted).await?;
+        if let Some(diff) = self.computed_diffs().get(&wanted) {
+            return Ok(DiffView { checkpoint, diff, previous });
+        }
+        let daemon = its_daemon(&mut tx, by.owner, &task, &checkpoint).await?;
+        drop(tx);
+        let diff = self.ask_for_diff(by.owner, daemon, wanted.clone()).await?;
+        self.computed_diffs().keep(wanted, diff.clone());
         Ok(DiffView { checkpoint, diff, previous })
     }
 

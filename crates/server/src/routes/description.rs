@@ -1,5 +1,7 @@
 //! What the description of the API says beyond what the routes' and bodies' own derives can.
 
+mod examples;
+
 use crate::once::{LONGEST_KEY, takes_key};
 use axum::http::Method;
 use utoipa::openapi::{
@@ -34,6 +36,7 @@ pub(super) fn completed(mut api: OpenApi) -> OpenApi {
         }
     }
     components.schemas.values_mut().for_each(tell_of_absent);
+    examples::put_into(&mut api);
     api
 }
 

@@ -13,7 +13,7 @@ use makima_wire::{
 };
 use std::time::Duration;
 
-const PATCH: &str = "diff --git a/hello.txt b/hello.txt\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/hello.txt\n\
+pub(crate) const PATCH: &str = "diff --git a/hello.txt b/hello.txt\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/hello.txt\n\
     @@ -0,0 +1 @@\n+hello\n";
 
 fn code<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Code {
@@ -111,13 +111,16 @@ on_both! {
         let asked_before = lab.count("SELECT COUNT(*) FROM daemon_commands").await;
         let client = lab.client.clone();
         let how = DiffQuery { context: Some(0), ignore_whitespace: Some(true), path: Some("hello.txt".into()), from: None };
+        let again = how.clone();
         let asking = tokio::spawn(async move { client.checkpoint_diff(task.id, &Point::Number(2), &how).await });
         let (command, Command::Diff(wanted)) = daemon.command().await else { panic!("no diff") };
         assert_eq!((wanted.task, wanted.from.as_ref(), &wanted.to), (task.id, Some(&first.commit_sha), &second.commit_sha));
         assert_eq!((wanted.context, wanted.ignore_whitespace, wanted.path.as_deref()), (0, true, Some("hello.txt")));
         daemon.finish(command, CommandOutcome::Done(CommandResult::Diff(told()))).await;
         let found = asking.await.unwrap().unwrap();
-        assert_eq!((found.diff, found.previous_checkpoint.unwrap().id), (told(), first.id));
+        assert_eq!((&found.diff, found.previous_checkpoint.as_ref().unwrap().id), (&told(), first.id));
+        // Commits don't change: the daemon is asked once.
+        assert_eq!(lab.client.checkpoint_diff(task.id, &Point::Number(2), &again).await.unwrap(), found);
         assert_eq!(lab.count("SELECT COUNT(*) FROM daemon_commands").await, asked_before);
 
         // A patch whose file is gone, or isn't what it was, is as none.

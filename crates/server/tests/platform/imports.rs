@@ -1,16 +1,20 @@
 //! Sessions that agents recorded without us.
 
-use crate::{lab::*, on_both};
+use crate::{
+    diffs::{PATCH, keep},
+    lab::*,
+    on_both,
+};
 use futures::StreamExt;
 use makima_client::{ClientError, daemon::DaemonClient};
 use makima_model::{
-    FileAction, FileChange, ImportSource, MessageId, MessageRole, RunOutcome, TaskStatus, Timestamp, TurnEnd,
-    TurnOutcome, Usage,
+    FileAction, FileChange, ImportSource, MessageId, MessageRole, Point, RunOutcome, TaskStatus, Timestamp,
+    TurnEnd, TurnOutcome, Usage,
 };
 use makima_store::conversations;
 use makima_wire::{
-    AppendToImport, CreateImport, FilePart, FinishImport, Import, ImportEntry, ImportedCommit, ImportedLine,
-    ImportedMessage, List, ListImports,
+    AppendToImport, CreateImport, DiffQuery, FilePart, FinishImport, Import, ImportEntry, ImportedCommit,
+    ImportedLine, ImportedMessage, List, ListImports,
     frame::{Hello, PROTOCOL, SessionLine},
 };
 
@@ -179,6 +183,7 @@ on_both! {
                 deletions: 1,
                 binary: false,
             }],
+            patch_hash: None,
         } };
         append(&lab, &import, (0, 10), vec![one, two]).await.unwrap();
         for _ in 0..2 {
@@ -190,6 +195,20 @@ on_both! {
         assert_eq!(checkpoints.checkpoints[0].previous_checkpoint_id, Some(checkpoints.checkpoints[1].id));
         let (_, three) = said(&lab, MessageRole::User, "three", 3);
         assert_eq!(refused(append(&lab, &import, (10, 10), vec![three]).await).0, 422);
+
+        // What it changed is told though no daemon has it, once its patch was sent.
+        let with_patch = |hash: &str| {
+            let mut commit = commit("d", 7, Some(first));
+            if let ImportEntry::Commit { commit } = &mut commit {
+                commit.patch_hash = Some(hash.to_owned());
+            }
+            vec![commit]
+        };
+        assert_eq!(refused(append(&lab, &import, (10, 10), with_patch(&"0".repeat(64))).await).0, 422);
+        let kept = keep(&lab, PATCH).await;
+        append(&lab, &import, (10, 10), with_patch(&kept.hash)).await.unwrap();
+        let told = lab.client.checkpoint_diff(import.task_id, &Point::Number(3), &DiffQuery::default()).await.unwrap();
+        assert_eq!(told.diff.files[0].hunks[0].lines[0].text, "hello");
         lab.verify().await;
     }
 

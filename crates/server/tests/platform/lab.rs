@@ -57,8 +57,17 @@ impl Lab {
         Self::in_folder(tempfile::tempdir().unwrap(), engine, settings).await
     }
 
+    /// A lab on SQLite whose clock stands still until the test moves it.
+    pub(crate) async fn at(clock: Clock) -> Self {
+        Self::made(tempfile::tempdir().unwrap(), Engine::Sqlite, Settings::default(), clock).await
+    }
+
     /// The same, with what is kept in files in this folder.
     pub(crate) async fn in_folder(folder: TempDir, engine: Engine, settings: Settings) -> Self {
+        Self::made(folder, engine, settings, Clock::system()).await
+    }
+
+    async fn made(folder: TempDir, engine: Engine, settings: Settings, clock: Clock) -> Self {
         let (url, database) = match engine {
             Engine::Sqlite => (format!("sqlite:{}", folder.path().join("makima.db").display()), None),
             Engine::Postgres => {
@@ -66,7 +75,7 @@ impl Lab {
                 (database.url(), Some(database))
             }
         };
-        let (clock, failpoints) = (Clock::system(), Failpoints::default());
+        let failpoints = Failpoints::default();
         let blobs = folder.path().join("blobs");
         let server = serve(&url, blobs, clock.clone(), settings, failpoints.clone()).await;
         let user = server.app().create_user("ada").await.unwrap();

@@ -12,6 +12,7 @@ mod contracts;
 mod conversations;
 mod diffs;
 mod disks;
+mod examples;
 mod exports;
 mod feed;
 mod idempotency;

@@ -53,6 +53,11 @@ rules! {
         "SELECT message.id, message.task_id AS other, message.run_number AS a FROM conversation_messages AS message \
         WHERE message.run_number <> 0 \
         AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.task_id = message.task_id AND runs.number = message.run_number)";
+    // A run that another has replaced says what it still says on a branch of its own.
+    message_order: "message", "run {a} said it, after what run {b} had said", REPORT,
+        "SELECT message.id, message.run_number AS a, before.run_number AS b FROM conversation_messages AS message \
+        JOIN conversation_messages AS before ON before.branch_id = message.branch_id AND before.seq = message.seq - 1 \
+        WHERE message.run_number < before.run_number";
     // What a run that was replaced said comes late, on a branch of its own; so may what both were told.
     message_double: "message", "it is there {a} times", REPORT,
         "SELECT message.id, COUNT(*) AS a FROM conversation_messages AS message \

@@ -99,7 +99,7 @@ pub struct StartRun {
 }
 
 /// A difference that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WantedDiff {
     /// The task.

@@ -7,6 +7,7 @@ use crate::{
     failure::{Exit, Failure},
     printer::Printer,
     reference::TaskRef,
+    when::point,
 };
 use clap::Args;
 use makima_model::{Clock, Point};
@@ -28,8 +29,8 @@ pub(crate) struct CheckpointDiffArguments {
     /// The checkpoint: its number, its commit (7 digits or more), or its id
     #[arg(value_parser = Point::checkpoint)]
     checkpoint: Point,
-    /// What to compare it with, instead of the checkpoint before it: a point, such as checkpoint:1, message:<id>, or a time
-    #[arg(long, value_name = "POINT")]
+    /// What to compare it with, instead of the checkpoint before it: a point, such as checkpoint:1 or message:<id>, or a time, such as `2h ago`
+    #[arg(long, value_name = "POINT", value_parser = point)]
     from: Option<Point>,
     /// This file alone, by its name now or before
     #[arg(long)]

@@ -8,6 +8,7 @@ use crate::{
     look::used,
     printer::{Line, Printer, Style, ago},
     reference::TaskRef,
+    when::point,
 };
 use clap::Args;
 use futures::{Stream, StreamExt};
@@ -42,8 +43,8 @@ pub(crate) struct HistoryArguments {
     /// Leave out what tools put out
     #[arg(long)]
     no_tool_results: bool,
-    /// As it was at this point
-    #[arg(long, value_name = "POINT")]
+    /// As it was at this point, or time, such as `2h ago`
+    #[arg(long, value_name = "POINT", value_parser = point)]
     at: Option<Point>,
     /// What stands around this message, by its id: 20 messages, or as many as --limit says
     #[arg(long, value_name = "MESSAGE")]

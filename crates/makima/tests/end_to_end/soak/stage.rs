@@ -1,23 +1,31 @@
 //! A server and daemons of their own, each of which can be killed and started again where it was.
 
 use super::Size;
-use crate::lab::{Lab, Started, finish, processes_of, send, start, until, wait};
+use crate::lab::{Lab, Started, finish, processes_of, send, until, until_within, wait};
 use makima_client::Client;
+use makima_model::{AttemptId, Clock};
 use makima_testkit::FaultProxy;
-use makima_wire::ListTasks;
+use makima_wire::{IDEMPOTENCY_KEY, ListTasks};
 use rustix::process::{Pid, Signal, kill_process};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader},
     path::PathBuf,
+    process::Stdio,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+
+/// How long somebody may make no step: what one stands on may be struck again and again, and shares two cores with many others.
+pub(super) const STRUCK: Duration = Duration::from_secs(300);
 
 /// Everything that can fail.
 pub(super) struct Stage {
     pub(super) lab: Lab,
     pub(super) client: Client,
+    http: reqwest::Client,
     pub(super) steps: usize,
     key: String,
     address: String,
@@ -70,6 +78,7 @@ impl Stage {
         let client = Client::new(&format!("http://{address}"), Some(key.clone())).unwrap();
         let stage = Self {
             client,
+            http: reqwest::Client::new(),
             steps: size.steps,
             key,
             address,
@@ -123,12 +132,8 @@ impl Stage {
         let mut command = self.lab.makima(&["daemon", "--server-url", &url, "--name", &name]);
         command.args(["--max-concurrent-tasks", "100"]).env("MAKIMA_API_KEY", &self.key);
         command.env("MAKIMA_DATA_DIR", data_of(&self.lab, number));
-        let log = self.log();
+        let log = log(&self.lab);
         Started(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
-    }
-
-    fn log(&self) -> fs::File {
-        fs::File::options().create(true).append(true).open(self.lab.path("up.log")).unwrap()
     }
 
     /// Starts what doesn't stand, and waits until all daemons are connected.
@@ -151,6 +156,17 @@ impl Stage {
         self.processes().into_iter().filter(is_it).collect()
     }
 
+    /// How many runs a part hosts. The folder of a run lies in its daemon's.
+    pub(super) fn runs_of(&self, number: usize) -> usize {
+        let folder = data_of(&self.lab, number);
+        let is_of_it = |pid: &Pid| {
+            let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+            let run = String::from_utf8_lossy(&command).split('\0').nth(2).map(PathBuf::from);
+            run.is_some_and(|run| run.starts_with(&folder))
+        };
+        self.hosted("run-host").iter().filter(|pid| is_of_it(pid)).count()
+    }
+
     /// All processes of the stage: those that name its folder, and those that work in it.
     pub(super) fn processes(&self) -> Vec<Pid> {
         let folder = self.lab.path("");
@@ -163,6 +179,25 @@ impl Stage {
             }
         }
         processes
+    }
+
+    /// Asks for something under one key until it is answered, however often the server is killed over it: longer than a client tries.
+    pub(super) async fn done_once<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> T {
+        let key = Clock::system().new_id::<AttemptId>().to_string();
+        let url = format!("http://{}/api/v1{path}", self.address);
+        until_within(STRUCK, "it is done", async || {
+            let request =
+                self.http.post(&url).bearer_auth(&self.key).header(IDEMPOTENCY_KEY, &key).json(body);
+            let answer = request.send().await.ok()?;
+            let (status, text) = (answer.status(), answer.text().await.ok()?);
+            match status.as_u16() {
+                200 | 201 => Some(serde_json::from_str(&text).unwrap()),
+                503 => None,
+                409 if text.contains("REQUEST_IN_PROGRESS") => None,
+                _ => panic!("{status}: {text}"),
+            }
+        })
+        .await
     }
 
     /// How many messages the server has of all tasks, as far as it can be asked.
@@ -200,6 +235,11 @@ impl Stage {
     }
 }
 
+/// What all parts say.
+fn log(lab: &Lab) -> fs::File {
+    fs::File::options().create(true).append(true).open(lab.path("up.log")).unwrap()
+}
+
 /// The data directory of a daemon, the first of which is 1.
 fn data_of(lab: &Lab, daemon: usize) -> PathBuf {
     lab.path(&format!("daemon-{daemon}"))
@@ -208,7 +248,7 @@ fn data_of(lab: &Lab, daemon: usize) -> PathBuf {
 /// Starts the server, and waits until it is ready. Answers where it listens.
 fn start_server(lab: &Lab, listen: &str) -> (Started, String) {
     let mut command = lab.makima(&["server", "--json", "--listen", listen]);
-    let mut server = start(&mut command);
+    let mut server = Started(command.stdout(Stdio::piped()).stderr(log(lab)).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let ready = serde_json::from_str::<Value>(&line);

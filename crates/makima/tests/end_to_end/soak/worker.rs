@@ -1,20 +1,16 @@
 //! Somebody who keeps one agent busy, and at the end looks whether all that it said is there.
 
-use super::stage::{Stage, word};
+use super::stage::{STRUCK, Stage, word};
 use crate::lab::{until, until_within};
 use makima_model::{MessageRole, TaskId, TaskStatus};
-use makima_wire::{ConversationMessage, CreateTask, Task};
+use makima_wire::{ConversationMessage, CreateTask, SendMessage, SentMessage, Task};
 use std::{
     collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
-
-/// How long one agent may make no step: what it stands on may be struck again and again, and it shares two cores with many others.
-const STRUCK: Duration = Duration::from_secs(300);
 
 /// One task, and who talks with its agent.
 pub(super) struct Worker {
@@ -51,7 +47,7 @@ impl Worker {
             repository: Some(self.stage.lab.repo.path().to_str().unwrap().to_owned()),
             ..CreateTask::default()
         };
-        until("the task is made", async || self.stage.client.create_task(&wanted).await.ok()).await.id
+        self.stage.done_once::<Task>("/mesh/tasks", &wanted).await.id
     }
 
     /// The task once its run has ended.
@@ -75,7 +71,8 @@ impl Worker {
     }
 
     async fn ask_again(&self, task: TaskId) {
-        until("the message is taken", async || self.stage.client.send_message(task, "TALK").await.ok()).await;
+        let body = SendMessage { content: "TALK".to_owned() };
+        self.stage.done_once::<SentMessage>(&format!("/mesh/tasks/{task}/messages"), &body).await;
     }
 
     /// Each time that it was asked, the agent said a beginning of what it had to say: without a gap, and nothing twice.
@@ -84,7 +81,7 @@ impl Worker {
         let ids: BTreeSet<_> = all.messages.iter().map(|message| message.id).collect();
         assert_eq!(ids.len(), all.messages.len(), "a message is there twice");
         let is_user = |message: &&ConversationMessage| message.role == MessageRole::User;
-        assert_eq!(all.messages.iter().filter(is_user).count(), asked, "{:?}", all.messages);
+        assert_eq!(all.messages.iter().filter(is_user).count(), asked, "{}", told(&all.messages));
         let mut talks = all.messages.split(|message| message.role == MessageRole::User);
         assert_eq!(talks.next().map(<[_]>::len), Some(0), "it spoke before it was asked");
         let mut last = 0;
@@ -94,10 +91,20 @@ impl Worker {
             let whole: Vec<&str> =
                 said.filter(|message| !message.incomplete).map(|message| message.content.as_str()).collect();
             let expected: Vec<String> = (0..whole.len()).map(word).collect();
-            assert_eq!(whole, expected, "of agent {}", self.number);
+            assert_eq!(whole, expected, "of agent {}: {}", self.number, told(&all.messages));
             last = whole.len();
         }
         assert_eq!(last, self.stage.steps + 1, "the last talk of agent {} came to no end", self.number);
         all.messages.len()
     }
+}
+
+/// A conversation, a line a message.
+fn told(messages: &[ConversationMessage]) -> String {
+    let line = |message: &ConversationMessage| {
+        let incomplete = if message.incomplete { ", incomplete" } else { "" };
+        let ConversationMessage { index, run_number, role, content, timestamp, .. } = message;
+        format!("\n{index}: run {run_number} {timestamp} {role}{incomplete} {content}")
+    };
+    messages.iter().map(line).collect()
 }

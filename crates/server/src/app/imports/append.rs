@@ -8,7 +8,7 @@ use makima_model::{
     branch::{PositionError, settle},
 };
 use makima_store::{
-    Checkpoint, Import, Snapshot, StoreError, Task, Tx, checkpoints,
+    Checkpoint, Import, Snapshot, StoreError, Task, Tx, blobs, checkpoints,
     conversations::{self, PackedMessage},
     imports,
     native::{self, Lines},
@@ -251,6 +251,12 @@ impl<'a> End<'a> {
         if checkpoints::even_put_away(tx, owner, id).await?.is_some() {
             return Ok(());
         }
+        let patch = match &commit.patch_hash {
+            Some(hash) => Some(blobs::get(tx, owner, hash).await?.ok_or_else(|| {
+                ApiError::unprocessable(format!("the patch {hash} is not kept here: send it first"))
+            })?),
+            None => None,
+        };
         let position = match commit.after {
             Some(after) => self.after(tx, after).await?,
             None => Position { branch: self.branch, seq: 0 },
@@ -291,7 +297,7 @@ impl<'a> End<'a> {
                 .fold(0, u64::saturating_add),
             files_changed: commit.files_changed,
             not_held: Vec::new(),
-            patch: None,
+            patch,
         };
         let checkpoint = Checkpoint {
             owner,

@@ -263,8 +263,13 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     (
         "message_run",
-        &[],
+        &["message_order"],
         &["UPDATE conversation_messages SET run_number = 9 WHERE task_id = {live} AND seq = 1"],
+    ),
+    (
+        "message_order",
+        &[],
+        &["UPDATE conversation_messages SET run_number = 2 WHERE task_id = {done} AND seq = 0"],
     ),
     (
         "message_double",

@@ -9,40 +9,50 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     os::unix::fs::symlink,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
 
 /// One that is ready.
-pub(super) struct Up {
+pub(crate) struct Up {
     child: Child,
-    pub(super) ready: Ready,
+    pub(crate) ready: Ready,
     /// How long that took from its start.
-    pub(super) ready_after: Duration,
+    pub(crate) ready_after: Duration,
 }
 
 /// What it says when it is.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Ready {
-    pub(super) url: String,
-    pub(super) api_key: String,
-    pub(super) owner_id: OwnerId,
+pub(crate) struct Ready {
+    pub(crate) url: String,
+    pub(crate) api_key: String,
+    pub(crate) owner_id: OwnerId,
 }
 
 /// In bytes, as ratios are made of them.
 #[derive(Debug, PartialEq)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// All pages that it has in memory.
-    pub(super) rss: f64,
+    pub(crate) rss: f64,
     /// The same, those that other processes have too counted in part.
-    pub(super) pss: f64,
+    pub(crate) pss: f64,
+}
+
+/// What it is built with.
+const BUILT: &str = "cargo build --release --package makima --bin makima";
+
+/// The release build, which lies beside this program.
+pub(crate) fn program() -> Result<PathBuf> {
+    let program = environment::beside("makima")?;
+    ensure!(program.is_file(), "{} is not there: build it with `{BUILT}`", program.display());
+    Ok(program)
 }
 
 impl Up {
-    /// Starts it with a data folder in `home`. It finds git, and no agent.
-    pub(super) fn start(program: &Path, home: &Path) -> Result<Self> {
+    /// Starts it with a data folder in `home`, where its configuration may be. It finds git, and no agent but what that names.
+    pub(crate) fn start(program: &Path, home: &Path) -> Result<Self> {
         let path = home.join("bin");
         if !path.exists() {
             let git = environment::hermetic(home).program("git").context("git is on PATH")?;
@@ -67,13 +77,13 @@ impl Up {
         }
     }
 
-    pub(super) fn memory(&self) -> Result<Memory> {
+    pub(crate) fn memory(&self) -> Result<Memory> {
         let said = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
         Memory::read(&said).context("the system does not tell what memory a process has")
     }
 
     /// Ends it in good order.
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(crate) fn stop(mut self) -> Result<()> {
         let pid = Pid::from_raw(self.child.id().cast_signed()).context("a process has a number")?;
         kill_process(pid, Signal::INT)?;
         let status = self.child.wait()?;
