@@ -117,6 +117,7 @@ impl Lab {
             listen: ([127, 0, 0, 1], 0).into(),
             db: db.clone(),
             blobs: place.beside("blobs"),
+            exports: place.beside("exports"),
             clock: clock.clone(),
             version: "bench".to_owned(),
             // A measurement may be silent for long.

@@ -1,11 +1,12 @@
 //! The daemon's side of the network: its WebSocket, the blobs that it uploads, the sessions that it downloads.
 
 use crate::ClientError;
+use bytes::Bytes;
 use futures::{
     SinkExt, Stream, StreamExt,
     stream::{self, SplitSink, SplitStream},
 };
-use makima_model::{BlobRef, RunId};
+use makima_model::{BlobRef, ExportId, RunId};
 use makima_wire::{
     API, ErrorBody,
     frame::{FromDaemon, SessionLine, ToDaemon},
@@ -152,6 +153,18 @@ impl DaemonClient {
             .put(format!("{}{API}/daemons/blobs/{}", self.url, blob.hash))
             .body(reqwest::Body::wrap_stream(chunks));
         Ok(self.exchange(request).await.map(|_| ())?)
+    }
+
+    /// Sends a part of a git bundle for an export; what was sent from `at` on before is written over.
+    pub async fn put_bundle_part(
+        &self,
+        (export, number): (ExportId, u32),
+        at: u64,
+        part: Bytes,
+    ) -> Result<(), ClientError> {
+        let path = format!("{}{API}/daemons/exports/{export}/bundles/{number}", self.url);
+        let request = self.http.put(path).query(&[("at", at)]).body(part);
+        self.exchange(request).await.map(|_| ())
     }
 
     /// The conversation that a run goes on with, oldest first, as it arrives.

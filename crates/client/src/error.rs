@@ -55,6 +55,17 @@ impl ClientError {
         }
     }
 
+    /// Whether asking once more would come to the same.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } | Self::NotMakima { status, .. } => {
+                status.is_client_error() && !matches!(status.as_u16(), 401 | 408 | 429)
+            }
+            Self::Unreachable { .. } => false,
+            Self::Strange { .. } => true,
+        }
+    }
+
     /// The server that was asked.
     pub fn url(&self) -> &str {
         match self {

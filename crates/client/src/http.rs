@@ -504,7 +504,7 @@ impl Client {
         }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.http.request(method, format!("{}{API}{path}", self.url));
         if let Some(program) = &self.program {
             request = request.header(reqwest::header::USER_AGENT, program);
@@ -533,7 +533,7 @@ impl Client {
         })
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+    pub(crate) async fn exchange(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let response = request
             .send()
             .await

@@ -3,10 +3,12 @@
 mod again;
 pub mod daemon;
 mod error;
+mod export;
 mod http;
 mod messages;
 mod sse;
 mod tls;
 
 pub use error::ClientError;
+pub use export::Export;
 pub use http::{Client, FeedEvent, Making, ServerHealth};

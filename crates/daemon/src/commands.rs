@@ -1,6 +1,7 @@
 //! Commands of the server: each is durable before it is acknowledged, carried out once however often it comes, and what came of
 //! it is kept until the server has it.
 
+mod bundle;
 mod checkpoint;
 mod purge;
 mod repository;
@@ -11,6 +12,7 @@ use crate::{
     runs::{Order, Outcome, Runs},
     workshop::Workshop,
 };
+use bundle::send_bundle;
 use checkpoint::{make_checkpoint, move_checkpoint};
 use futures::{FutureExt, future::BoxFuture};
 use makima_model::{CommandId, RunId};
@@ -204,6 +206,7 @@ impl Commands {
                 }
                 .boxed()
             }
+            Command::Bundle(wanted) => send_bundle(Arc::clone(&self.workshop), wanted).map(Some).boxed(),
             Command::CheckFiles { task, files } => {
                 let workshop = Arc::clone(&self.workshop);
                 async move {

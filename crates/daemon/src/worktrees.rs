@@ -3,6 +3,7 @@
 //! A task's worktree stays between its runs, and what is known of it stands in a file beside it. Two acts on one worktree
 //! never overlap. Each act may be done again after a crash: what was done is found, not done twice.
 
+mod bundle;
 mod checkpoint;
 mod copied;
 mod diff;
@@ -13,6 +14,7 @@ mod purge;
 mod task_file;
 mod warm;
 
+pub(crate) use bundle::WantedRefs;
 pub(crate) use checkpoint::ByHand;
 pub use checkpoint::file_change;
 pub use copied::CopyError;

@@ -5,6 +5,7 @@
 //! caller sees to it. Calls on one clone may.
 
 mod bare_clone;
+mod bundle;
 mod checkpoint;
 mod commit_remaining;
 mod commits;
@@ -29,6 +30,7 @@ mod verify;
 mod worktree;
 
 pub use bare_clone::{BareClone, Base, BaseError, CloneError, Progress};
+pub use bundle::{BundleError, Bundled};
 pub use checkpoint::{CheckpointError, CheckpointKind, CheckpointRequest, Made};
 pub use commit_remaining::{CommitError, InProgress};
 pub use commits::Commit;

@@ -10,6 +10,8 @@ mod life;
 
 #[path = "it/beside_a_writer.rs"]
 mod beside_a_writer;
+#[path = "it/bundles.rs"]
+mod bundles;
 #[path = "it/checkpoints.rs"]
 mod checkpoints;
 #[path = "it/clones.rs"]

@@ -3,11 +3,12 @@
 use crate::{
     commands::{
         completions::CompletionsArguments, config::ConfigCommand, contract::ContractCommand,
-        daemon::DaemonArguments, doctor::DoctorArguments, import::ImportCommand, key::KeyCommand,
-        man::ManArguments, op::OpCommand, open::OpenArguments, reference::ReferenceArguments,
-        run::RunArguments, run_host::RunHostArguments, scripted_agent::ScriptedAgentArguments,
-        search::SearchArguments, server::ServerArguments, status::StatusArguments, task::TaskCommand,
-        timeline::TimelineArguments, undo::UndoArguments, up::UpArguments, user::UserCommand,
+        daemon::DaemonArguments, doctor::DoctorArguments, export::ExportArguments, import::ImportCommand,
+        key::KeyCommand, man::ManArguments, op::OpCommand, open::OpenArguments,
+        reference::ReferenceArguments, run::RunArguments, run_host::RunHostArguments,
+        scripted_agent::ScriptedAgentArguments, search::SearchArguments, server::ServerArguments,
+        status::StatusArguments, task::TaskCommand, timeline::TimelineArguments, undo::UndoArguments,
+        up::UpArguments, user::UserCommand,
     },
     config::Config,
     data_folder::DataFolder,
@@ -116,6 +117,7 @@ Example:
     )]
     Op(OpCommand),
     Undo(UndoArguments),
+    Export(ExportArguments),
     /// Take sessions of agents that ran without Makima into it
     #[command(
         subcommand,

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod contract;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod man;
@@ -63,6 +64,7 @@ pub(crate) fn carry_out(
             Command::Search(arguments) => search::search(&global, arguments, printer).await,
             Command::Op(command) => op::op(&global, command, printer).await,
             Command::Undo(arguments) => undo::undo(&global, arguments, printer).await,
+            Command::Export(arguments) => export::export(&global, arguments, printer).await,
             Command::Import(command) => import::import(&global, command, printer).await,
             Command::Doctor(arguments) => doctor::doctor(&global, arguments, printer).await,
             Command::Config(command) => config::config(&global, &command, given, printer),

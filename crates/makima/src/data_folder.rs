@@ -68,6 +68,11 @@ impl DataFolder {
         format!("sqlite:{}", self.path.join("makima.db").display())
     }
 
+    /// Where the server gathers exports.
+    pub(crate) fn exports(&self) -> PathBuf {
+        self.path.join("exports")
+    }
+
     /// Where the server keeps blobs.
     pub(crate) fn blobs(&self) -> PathBuf {
         self.path.join("blobs")

@@ -12,8 +12,9 @@ mod table;
 mod width;
 
 pub(crate) use ago::ago;
-pub(crate) use clean::{clean, fold, one_line};
+pub(crate) use clean::{fold, one_line};
 pub(crate) use line::{Line, Style};
+pub(crate) use makima_model::clean;
 pub(crate) use table::Table;
 
 use pager::Pager;
@@ -105,6 +106,11 @@ impl Printer {
     /// A text of our own that a program reads: as it is, with `--json` too.
     pub(crate) fn script(&self, text: &str) {
         self.put(text);
+    }
+
+    /// What was asked for, where that is no text of ours: as it is.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        io::stdout().write_all(bytes)
     }
 
     /// A piece of text that goes on where the last one ended. With `--json` nothing.

@@ -2,12 +2,14 @@
 
 mod contract;
 mod daemon;
+mod export;
 mod key;
 mod operation;
 mod task;
 
 pub(crate) use contract::{ContractChoice, ContractRef, contract_or_here};
 pub(crate) use daemon::DaemonRef;
+pub(crate) use export::ExportRef;
 pub(crate) use key::KeyRef;
 pub(crate) use operation::{OperationRef, SnapshotRef};
 pub(crate) use task::TaskRef;

@@ -82,6 +82,7 @@ pub(crate) async fn start_server(
         listen,
         db,
         blobs: data.blobs(),
+        exports: data.exports(),
         clock: Clock::system(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         hosts: Hosts {

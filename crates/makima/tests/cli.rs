@@ -157,6 +157,8 @@ const SPEAKING: &[&[&str]] = &[
     &["task", "restore", "abcd", "abcd", "--yes"],
     &["task", "delete", "abcd", "--yes"],
     &["contract", "delete", "abcd", "--yes"],
+    &["export", "abcd"],
+    &["export", "abcd", "--format", "html", "--output", "page.html"],
     &["op", "log"],
     &["op", "show", "abcd"],
     &["undo", "--yes"],

@@ -112,6 +112,8 @@ ids! {
     CommandId
     /// A session that is imported.
     ImportId
+    /// An export that is being made.
+    ExportId
     /// An attempt to carry out a request that is to be carried out once.
     AttemptId
 }

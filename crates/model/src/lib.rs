@@ -6,6 +6,7 @@
 pub mod branch;
 mod chat;
 mod checkpoint;
+mod clean;
 mod clock;
 mod contract;
 mod daemon;
@@ -32,13 +33,15 @@ pub use chat::{Chat, ChatContext};
 pub use checkpoint::{
     BlobRef, CheckpointKind, CheckpointMade, FileAction, FileChange, NotHeld, NotHeldReason, shown_path,
 };
+pub use clean::clean;
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use contract::{Contract, ContractStatus, Phase};
 pub use daemon::{AgentInfo, Daemon, DaemonStatus};
 pub use event::{EventKind, HistoryEvent, HistoryType, Origin, TaskEvent, TaskEventKind};
 pub use ids::{
-    AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId, IdError,
-    ImportId, KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId, SnapshotId, TaskId,
+    AttemptId, BranchId, ChatConversationId, CheckpointId, CommandId, ContractId, DaemonId, EventId,
+    ExportId, IdError, ImportId, KeyId, MessageId, OperationId, OwnerId, PrincipalId, QuestionId, RunId,
+    SnapshotId, TaskId,
 };
 pub use import::ImportSource;
 pub use message::{Message, MessageRole, ToolCall};

@@ -30,20 +30,20 @@ mod tasks;
 mod texts;
 mod timeline;
 
-pub(crate) use contracts::ContractView;
+pub(crate) use contracts::{ContractView, contract_view, existing_contract};
 pub(crate) use conversation::{ConversationView, Messages};
 pub(crate) use daemons::Hearing;
-pub(crate) use imports::ImportView;
+pub(crate) use imports::{ImportView, view as import_view};
 pub(crate) use lists::{CursorKey, Listed};
 pub(crate) use live::{LiveDelta, Piece, Pieces};
 pub(crate) use operations::Making;
 pub use owners::NewUser;
 pub(crate) use owners::SESSION_LIVES;
 pub(crate) use snapshots::SnapshotView;
-pub(crate) use tasks::{TaskChange, TaskView, phase_of};
+pub(crate) use tasks::{TaskChange, TaskView, existing as existing_task, phase_of, task_view};
 pub(crate) use timeline::TimelineView;
 
-use crate::{blobs::Blobs, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
+use crate::{blobs::Blobs, export::Spool, hosts::Hosts, ingest::Ingest, limits::Limits, metrics::Metrics};
 use diffs::ComputedDiffs;
 use makima_failpoints::Failpoints;
 use makima_model::{Clock, DaemonId, OwnerId};
@@ -119,6 +119,7 @@ struct Inner {
     /// When the database last was in the way of what daemons report.
     hindered: Mutex<Option<Instant>>,
     failpoints: Failpoints,
+    spool: Spool,
     /// How many patches may be read at once: each is held whole, and may have 64 MiB.
     patches: Semaphore,
     computed_diffs: ComputedDiffs,
@@ -130,15 +131,15 @@ struct Inner {
 impl App {
     /// The platform over a database, without listening for anybody: enough to make owners and keys.
     pub fn over(db: Db, clock: Clock) -> Self {
-        let blobs = Blobs::new(PathBuf::new());
+        let files = (Blobs::new(PathBuf::new()), Spool::new(PathBuf::new()));
         let hosts = (Hosts::default(), 0);
-        Self::new(db, clock, blobs, Settings::default(), String::new(), hosts, Failpoints::default())
+        Self::new(db, clock, files, Settings::default(), String::new(), hosts, Failpoints::default())
     }
 
     pub(crate) fn new(
         db: Db,
         clock: Clock,
-        blobs: Blobs,
+        (blobs, spool): (Blobs, Spool),
         settings: Settings,
         version: String,
         (hosts, port): (Hosts, u16),
@@ -160,6 +161,7 @@ impl App {
             live: broadcast::Sender::new(1024),
             hindered: Mutex::new(None),
             failpoints,
+            spool,
             patches: Semaphore::new(4),
             computed_diffs: ComputedDiffs::default(),
             searched: Arc::default(),
@@ -177,6 +179,10 @@ impl App {
 
     pub(crate) fn blobs(&self) -> &Blobs {
         &self.0.blobs
+    }
+
+    pub(crate) fn spool(&self) -> &Spool {
+        &self.0.spool
     }
 
     pub(crate) fn patches(&self) -> &Semaphore {

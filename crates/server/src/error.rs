@@ -1,6 +1,6 @@
 //! The one error of the server: a status, a code, a message for the caller, and a source for the log.
 
-use crate::blobs::BlobError;
+use crate::{blobs::BlobError, export::SpoolError};
 use axum::{
     Json,
     extract::Request,
@@ -152,18 +152,30 @@ fn words_of(hindrance: Hindrance) -> &'static str {
 impl From<BlobError> for ApiError {
     fn from(error: BlobError) -> Self {
         let BlobError::Folder { source, .. } = &error else { return Self::unprocessable(error.to_string()) };
-        let message = match source.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                "there is no room left on the disk that the server keeps files on: make room there, and it goes on by itself"
-            }
-            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-                "the server may not write where it keeps files: let it, and it goes on by itself"
-            }
-            _ => {
-                "the disk that the server keeps files on fails; the server's log has the reason under this request id"
-            }
-        };
+        let message = words_of_disk(source.kind());
         Self { source: Some(Arc::new(error)), ..Self::new(Code::DbUnavailable, message) }
+    }
+}
+
+impl From<SpoolError> for ApiError {
+    fn from(error: SpoolError) -> Self {
+        let message = words_of_disk(error.source.kind());
+        Self { source: Some(Arc::new(error)), ..Self::new(Code::DbUnavailable, message) }
+    }
+}
+
+/// What is in the way of the server's files, and what to do about it.
+fn words_of_disk(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "there is no room left on the disk that the server keeps files on: make room there, and it goes on by itself"
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            "the server may not write where it keeps files: let it, and it goes on by itself"
+        }
+        _ => {
+            "the disk that the server keeps files on fails; the server's log has the reason under this request id"
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod caller;
 mod connection;
 mod cursor;
 mod error;
+mod export;
 mod extract;
 mod feed;
 mod hosts;

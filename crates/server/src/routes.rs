@@ -1,21 +1,22 @@
 //! All routes. A route parses, authorises, calls and answers; the rules are in `app`.
 
 pub(crate) mod access;
-mod chats;
-mod contracts;
+pub(crate) mod chats;
+pub(crate) mod contracts;
 mod daemons;
 mod description;
 mod events;
+mod exported;
 mod health;
-mod imports;
+pub(crate) mod imports;
 mod keys;
 mod me;
-mod operations;
+pub(crate) mod operations;
 mod search;
 mod session;
 pub(crate) mod shown;
 mod streamed;
-mod tasks;
+pub(crate) mod tasks;
 mod timeline;
 
 use crate::{
@@ -33,7 +34,7 @@ use axum::{
     http::{Method, Uri},
     middleware, routing,
 };
-use makima_wire::{Code, ErrorBody, FeedData};
+use makima_wire::{Code, ErrorBody, FeedData, Manifest};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 use utoipa::{
     OpenApi,
@@ -46,6 +47,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The largest blob.
 const BLOB: usize = 256 << 20;
+/// The largest part of a bundle.
+const BUNDLE_PART: usize = 8 << 20;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -63,7 +66,7 @@ const BLOB: usize = 256 << 20;
             there is then; a secret is told once, and then 409.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(ErrorBody, Code, FeedData)),
+    components(schemas(ErrorBody, Code, FeedData, Manifest)),
     modifiers(&Keys),
 )]
 struct Description;
@@ -96,6 +99,7 @@ fn described() -> OpenApiRouter<App> {
             contracts::delete::delete_contract
         ))
         .routes(routes!(contracts::phase::set_phase))
+        .routes(routes!(contracts::export::export_contract))
         .routes(routes!(chats::contract::list_contract_chat_messages, chats::contract::say_in_contract_chat))
         .routes(routes!(
             chats::contract::list_contract_chat_conversations,
@@ -119,6 +123,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(tasks::answer::answer_question))
         .routes(routes!(tasks::conversation::get_conversation))
         .routes(routes!(tasks::conversation::list_branches))
+        .routes(routes!(tasks::export::export_task))
         .routes(routes!(tasks::output::list_output))
         .routes(routes!(tasks::events::list_events))
         .routes(routes!(tasks::checkpoints::list_checkpoints, tasks::checkpoints::create_checkpoint))
@@ -191,6 +196,10 @@ pub(crate) fn router(app: App, web: Option<Assets>) -> Router {
         .route(
             "/api/v1/daemons/blobs/{hash}",
             routing::put(daemons::blob::put_blob).layer(DefaultBodyLimit::max(BLOB)),
+        )
+        .route(
+            "/api/v1/daemons/exports/{id}/bundles/{number}",
+            routing::put(daemons::bundle::put_bundle_part).layer(DefaultBodyLimit::max(BUNDLE_PART)),
         )
         .route("/api/v1/daemons/runs/{id}/session", routing::get(daemons::session::get_session))
         .layer(middleware::from_fn_with_state(app.clone(), once))

@@ -1,6 +1,6 @@
 //! Starting and stopping a server.
 
-use crate::{App, Assets, Hosts, Settings, blobs::Blobs, routes};
+use crate::{App, Assets, Hosts, Settings, blobs::Blobs, export::Spool, routes};
 use makima_failpoints::Failpoints;
 use makima_model::Clock;
 use makima_store::Db;
@@ -17,6 +17,8 @@ pub struct ServerConfig {
     pub db: Db,
     /// The folder of its blobs; made when the first one comes.
     pub blobs: PathBuf,
+    /// The folder in which exports are gathered; made when the first one is. Servers of one database share it, as they do the blobs.
+    pub exports: PathBuf,
     /// Its time and ids.
     pub clock: Clock,
     /// Its version, as `/healthz` tells it.
@@ -63,15 +65,16 @@ pub struct Server {
 impl Server {
     /// Listens, and answers from now on.
     pub async fn start(config: ServerConfig) -> Result<Self, ServerError> {
-        let ServerConfig { listen, db, blobs, clock, version, settings, hosts, web, failpoints } = config;
+        let ServerConfig { listen, db, blobs, exports, clock, version, settings, hosts, web, failpoints } =
+            config;
         let unheard = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => ServerError::Taken { address: listen },
             _ => ServerError::Listen { address: listen, source },
         };
         let listener = TcpListener::bind(listen).await.map_err(unheard)?;
         let address = listener.local_addr().map_err(unheard)?;
-        let app =
-            App::new(db, clock, Blobs::new(blobs), settings, version, (hosts, address.port()), failpoints);
+        let files = (Blobs::new(blobs), Spool::new(exports));
+        let app = App::new(db, clock, files, settings, version, (hosts, address.port()), failpoints);
         let stop = app.stopping();
         let serving = tokio::spawn({
             let (router, stop) = (routes::router(app.clone(), web), stop.clone());

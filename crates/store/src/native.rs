@@ -6,7 +6,7 @@ mod packed;
 mod reader;
 
 pub use packed::{Lines, pack};
-pub use reader::LineReader;
+pub use reader::{FileLines, LineReader};
 pub(crate) use reader::{Stored, statements as reader_statements};
 
 use crate::{Tx, columns::text, outbox::NewRecord};

@@ -6,8 +6,8 @@
 mod command;
 
 pub use command::{
-    Checkpointed, Command, CommandOutcome, CommandResult, CopiedFiles, Input, LastCheckpoint, Refusal,
-    RepositorySeen, ResumeFrom, Secret, StartRun, WantedDiff,
+    Bundled, BundledTag, Checkpointed, Command, CommandOutcome, CommandResult, CopiedFiles, Input,
+    LastCheckpoint, Refusal, RepositorySeen, ResumeFrom, Secret, StartRun, WantedBundle, WantedDiff,
 };
 
 use crate::DeltaKind;

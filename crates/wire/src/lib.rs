@@ -12,6 +12,7 @@ mod conversation;
 mod daemon;
 mod error;
 mod event;
+mod export;
 pub mod frame;
 mod history;
 mod import;
@@ -35,6 +36,10 @@ pub use conversation::{Branch, BranchList, Conversation, ConversationMessage, Mo
 pub use daemon::{Daemon, DaemonList};
 pub use error::{Code, ErrorBody};
 pub use event::{Delta, DeltaKind, FeedData, TaskEvent, TaskEventList};
+pub use export::{
+    EXPORT_VERSION, ExportArchive, ExportFormat, ExportQuery, ExportedCheckpoint, ExportedCode, ExportedFile,
+    Manifest, WithoutCode, WithoutCodeReason,
+};
 pub use history::{EntryType, HistoryEntry, ListHistory, ListTimeline, Timeline};
 pub use import::{
     AppendToImport, CreateImport, FilePart, FinishImport, Import, ImportEntry, ImportList, ImportedCommit,

@@ -126,6 +126,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/contracts/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All of a contract and its tasks: as an archive, or their conversations with their differences as one page to read.
+         * @description As of a task; of each daemon and repository there is a bundle of its own.
+         */
+        get: operations["export_contract"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contracts/{id}/history": {
         parameters: {
             query?: never;
@@ -568,6 +588,28 @@ export interface paths {
         };
         /** What happened in a task's runs, newest first: changes of its status, questions, turns, checkpoints, notices. */
         get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mesh/tasks/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All of a task: as an archive, or its conversation with its differences as one page to read.
+         * @description An archive is a `tar.gz` of `manifest.json` (`Manifest`: the SHA-256 of each file), JSON lines of everything, the patch of each checkpoint, and
+         *     a git bundle, which a daemon that has the code makes: if that isn't connected, 503 `NO_DAEMON`; `code=false` leaves it out. A page needs no
+         *     daemon.
+         */
+        get: operations["export_task"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1557,6 +1599,58 @@ export interface components {
          */
         EventId: string;
         /**
+         * Format: binary
+         * @description A `tar.gz`.
+         */
+        ExportArchive: string;
+        /** @description A checkpoint that something is said of. */
+        ExportedCheckpoint: {
+            /**
+             * Format: int64
+             * @description Its number in the task.
+             */
+            checkpointNumber: number;
+            /** @description Its commit. */
+            commitSha: string;
+            /** @description Its id. */
+            id: components["schemas"]["CheckpointId"];
+            /** @description Its task. */
+            taskId: components["schemas"]["TaskId"];
+        };
+        /**
+         * @description A git bundle of an archive: `git clone` takes it. Branches are called what they are called in the repository, and each checkpoint is the tag
+         *     `makima/<task id>/<number>`.
+         */
+        ExportedCode: {
+            /** @description The daemon whose clone it was made of. */
+            daemonId: components["schemas"]["DaemonId"];
+            /** @description Its name in the archive; absent where the daemon has none of the commits any more. */
+            file?: string;
+            /** @description Checkpoints whose commits that clone doesn't have. */
+            missing: components["schemas"]["ExportedCheckpoint"][];
+            /** @description The repository. */
+            repository: string;
+            /** @description The tasks whose code is in it. */
+            tasks: components["schemas"]["TaskId"][];
+        };
+        /** @description A file of an archive. */
+        ExportedFile: {
+            /**
+             * Format: int64
+             * @description How many bytes it has.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Of JSON lines: how many.
+             */
+            lines?: number;
+            /** @description Its name in the archive. */
+            name: string;
+            /** @description Their SHA-256, in hex. */
+            sha256: string;
+        };
+        /**
          * @description Why an agent could not go on.
          * @enum {string}
          */
@@ -1926,6 +2020,32 @@ export interface components {
          * @enum {string}
          */
         LineKind: "context" | "added" | "removed";
+        /** @description `manifest.json`, the first file of an archive: what it is of, and what is in it. */
+        Manifest: {
+            /** @description The git bundles among them, and what is in each. */
+            code: components["schemas"]["ExportedCode"][];
+            /** @description Of a contract: the contract. */
+            contractId?: components["schemas"]["ContractId"];
+            /** @description When it was made: what happened later is not in it. */
+            exportedAt: components["schemas"]["Timestamp"];
+            /** @description All other files of the archive, in its order. */
+            files: components["schemas"]["ExportedFile"][];
+            /** @description The version of the server that made it. */
+            makima: string;
+            /** @description What that is called. */
+            name: string;
+            /** @description Of a task: the task. */
+            taskId?: components["schemas"]["TaskId"];
+            /**
+             * Format: int32
+             * @description The version of the layout: 1.
+             */
+            version: number;
+            /** @description Tasks whose code is in none, and why. */
+            withoutCode: components["schemas"]["WithoutCode"][];
+            /** @description Checkpoints that changed files and whose patch the server doesn't have. */
+            withoutPatch: components["schemas"]["ExportedCheckpoint"][];
+        };
         /** @description Who asks. */
         Me: {
             /** @description Of an agent: its contract. */
@@ -2507,6 +2627,18 @@ export interface components {
          * @enum {string}
          */
         Via: "key" | "session" | "tool";
+        /** @description A task whose code is not in an archive. */
+        WithoutCode: {
+            /** @description Why. */
+            reason: components["schemas"]["WithoutCodeReason"];
+            /** @description The task. */
+            taskId: components["schemas"]["TaskId"];
+        };
+        /**
+         * @description Why a task's code is not in an archive.
+         * @enum {string}
+         */
+        WithoutCodeReason: "not_wanted" | "no_checkpoints" | "never_ran";
         /** @description A file of a worktree, relative to it. */
         WorktreeFile: string;
     };
@@ -3034,6 +3166,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChatConversation"];
+                };
+            };
+        };
+    };
+    export_contract: {
+        parameters: {
+            query?: {
+                /** @description Of an archive: whether the code is part of it, which its daemons have to be connected for; absent: yes. A page never needs one. */
+                code?: boolean;
+                /** @description As what: `archive`, as without it, `markdown` or `html`. */
+                format?: "archive" | "markdown" | "html";
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The archive, or the page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": components["schemas"]["ExportArchive"];
+                    "text/html": string;
+                    "text/markdown": string;
                 };
             };
         };
@@ -4404,6 +4583,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskEventList"];
+                };
+            };
+        };
+    };
+    export_task: {
+        parameters: {
+            query?: {
+                /** @description Of an archive: whether the code is part of it, which its daemons have to be connected for; absent: yes. A page never needs one. */
+                code?: boolean;
+                /** @description As what: `archive`, as without it, `markdown` or `html`. */
+                format?: "archive" | "markdown" | "html";
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can't be done, and nothing has changed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server, its database or a daemon failed */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The archive, or the page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": components["schemas"]["ExportArchive"];
+                    "text/html": string;
+                    "text/markdown": string;
                 };
             };
         };

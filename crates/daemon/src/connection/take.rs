@@ -79,7 +79,10 @@ async fn carry_out_those_without_need(waiting: &mut VecDeque<Taken>, commands: &
             }
             // But not its own start: that would begin what was stopped.
             Command::Stop { run, .. } => !starting.contains(run),
-            Command::CheckFiles { .. } | Command::CheckRepository { .. } | Command::Diff(_) => true,
+            Command::Bundle(_)
+            | Command::CheckFiles { .. }
+            | Command::CheckRepository { .. }
+            | Command::Diff(_) => true,
             _ => false,
         };
         let is_done = needs_none && commands.take_unkept(id, command.clone()).await.is_ok();

@@ -1,7 +1,7 @@
 //! Blobs on their way to the server. A blob's file is there until the server has it, so one that is not there is there.
 
 use crate::{backoff::Backoff, disk, error::told, workshop::Workshop};
-use makima_client::{ClientError, daemon::PutError};
+use makima_client::daemon::PutError;
 use makima_model::BlobRef;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::JoinSet;
@@ -71,10 +71,7 @@ async fn upload(workshop: Arc<Workshop>, blob: BlobRef) -> (String, bool) {
         };
         let is_final = match &error {
             PutError::Read { .. } => true,
-            PutError::Server(ClientError::Refused { status, .. } | ClientError::NotMakima { status, .. }) => {
-                status.is_client_error() && !matches!(status.as_u16(), 401 | 408 | 429)
-            }
-            PutError::Server(_) => false,
+            PutError::Server(error) => error.is_final(),
         };
         tracing::warn!(blob = blob.hash, error = told(&error), is_final, "a blob was not uploaded");
         if is_final {

@@ -356,19 +356,19 @@ async fn a_session_of_200_mb_is_imported_in_little_memory() {
 }
 
 /// A session file as Claude Code writes it: each turn is a question and an answer.
-struct Session {
-    text: String,
+pub(crate) struct Session {
+    pub(crate) text: String,
     folder: String,
     branch: String,
     lines: usize,
 }
 
 impl Session {
-    fn new(folder: &str, branch: &str) -> Self {
+    pub(crate) fn new(folder: &str, branch: &str) -> Self {
         Self { text: String::new(), folder: folder.to_owned(), branch: branch.to_owned(), lines: 0 }
     }
 
-    fn say(&mut self, question: &str, answer: &str) -> &mut Self {
+    pub(crate) fn say(&mut self, question: &str, answer: &str) -> &mut Self {
         self.line("user", &json!({"role": "user", "content": question}));
         let message = json!({"id": format!("msg_{}", self.lines), "model": "m", "role": "assistant",
             "content": [{"type": "text", "text": answer}], "stop_reason": "end_turn",

@@ -257,6 +257,11 @@ impl Lab {
         self.failpoint = None;
     }
 
+    /// The process of `makima up`.
+    pub(crate) fn pid(&self) -> u32 {
+        self.up.as_ref().expect("it is up").child.id()
+    }
+
     /// The link that `makima up` printed.
     pub(crate) fn web_url(&self) -> String {
         self.up.as_ref().expect("it is up").web.clone()

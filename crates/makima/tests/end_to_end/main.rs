@@ -9,6 +9,7 @@ mod daemon;
 mod demo;
 mod diffs;
 mod disks;
+mod exports;
 mod import;
 mod kills;
 mod lab;

@@ -85,10 +85,7 @@ impl App {
 
     /// The contract.
     pub(crate) async fn contract(&self, by: Caller, id: ContractId) -> Result<ContractView, ApiError> {
-        let mut tx = self.db().read().await?;
-        let contract = existing_contract(&mut tx, by.owner, id).await?;
-        let mut views = views(&mut tx, by.owner, vec![contract], &Filter::default()).await?;
-        views.pop().ok_or_else(|| ApiError::not_found("contract"))
+        contract_view(&mut self.db().read().await?, by.owner, id).await
     }
 
     /// A page of contracts.
@@ -120,7 +117,7 @@ impl App {
 }
 
 /// The contract, or 404.
-pub(super) async fn existing_contract(
+pub(crate) async fn existing_contract(
     tx: &mut Tx,
     owner: OwnerId,
     id: ContractId,
@@ -129,6 +126,17 @@ pub(super) async fn existing_contract(
         Some(contract) => Ok(contract),
         None => Err(no_contract(tx, owner, id).await?),
     }
+}
+
+/// The contract as it is shown, or 404.
+pub(crate) async fn contract_view(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: ContractId,
+) -> Result<ContractView, ApiError> {
+    let contract = existing_contract(tx, owner, id).await?;
+    let mut views = views(tx, owner, vec![contract], &Filter::default()).await?;
+    views.pop().ok_or_else(|| ApiError::not_found("contract"))
 }
 
 /// Contracts of a page, as they are shown.

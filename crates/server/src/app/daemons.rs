@@ -87,13 +87,16 @@ impl App {
         Ok(())
     }
 
-    /// Removes what uploads left that were cut off, those of earlier servers first, for as long as the server lives.
+    /// Removes what uploads and exports left that were cut off, those of earlier servers first, for as long as the server lives.
     pub(crate) async fn watch_uploads(self) {
-        let (blobs, clock) = (self.blobs().clone(), self.clock().clone());
+        let (blobs, spool, clock) = (self.blobs().clone(), self.spool().clone(), self.clock().clone());
         drop(self);
         loop {
             if let Err(error) = blobs.sweep(clock.now().utc().into()).await {
                 tracing::warn!("the blob folder could not be swept: {error}");
+            }
+            if let Err(error) = spool.sweep(clock.now().utc().into()).await {
+                tracing::warn!("the folder of exports could not be swept: {error}");
             }
             tokio::time::sleep(LEFT_OVER).await;
         }

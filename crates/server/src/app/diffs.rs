@@ -103,6 +103,14 @@ impl App {
         Ok(DiffView { checkpoint, diff, previous })
     }
 
+    /// What the patch says that was kept with a checkpoint, as much as is told of all files.
+    pub(crate) async fn kept_diff_to_read(
+        &self,
+        checkpoint: &Checkpoint,
+    ) -> Result<Option<GitDiff>, ApiError> {
+        self.kept_diff(checkpoint, None, ALL).await
+    }
+
     /// What the patch says that was kept with a checkpoint; `None` where there is none.
     async fn kept_diff(
         &self,

@@ -193,7 +193,8 @@ impl App {
     }
 }
 
-async fn view(tx: &mut Tx, import: Import) -> Result<ImportView, StoreError> {
+/// The import as it is shown.
+pub(crate) async fn view(tx: &mut Tx, import: Import) -> Result<ImportView, StoreError> {
     let ends = imports::ends(tx, import.owner, import.id).await?;
     Ok(ImportView { import, ends })
 }

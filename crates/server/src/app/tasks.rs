@@ -25,9 +25,7 @@ pub(crate) struct TaskView {
 impl App {
     /// The task as it is shown.
     pub(crate) async fn task(&self, owner: OwnerId, id: TaskId) -> Result<TaskView, ApiError> {
-        let mut tx = self.db().read().await?;
-        let task = existing(&mut tx, owner, id).await?;
-        Ok(view(&mut tx, task).await?)
+        task_view(&mut self.db().read().await?, owner, id).await
     }
 
     /// A page of tasks.
@@ -85,7 +83,7 @@ impl App {
 }
 
 /// The task, or 404.
-pub(super) async fn existing(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Task, ApiError> {
+pub(crate) async fn existing(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Task, ApiError> {
     match tasks::get(tx, owner, id).await? {
         Some(task) => Ok(task),
         None => Err(no_task(tx, owner, id).await?),
@@ -98,6 +96,12 @@ pub(super) async fn locked(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<Ta
         Some(task) => Ok(task),
         None => Err(no_task(tx, owner, id).await?),
     }
+}
+
+/// The task as it is shown, or 404.
+pub(crate) async fn task_view(tx: &mut Tx, owner: OwnerId, id: TaskId) -> Result<TaskView, ApiError> {
+    let task = existing(tx, owner, id).await?;
+    Ok(view(tx, task).await?)
 }
 
 async fn view(tx: &mut Tx, task: Task) -> Result<TaskView, StoreError> {

@@ -8,7 +8,7 @@ use makima_model::Chat;
 use makima_store as store;
 use makima_wire::{ChatConversation, ChatConversationList, ChatMessage, ChatMessageList};
 
-fn message(message: store::ChatMessage) -> ChatMessage {
+pub(crate) fn message(message: store::ChatMessage) -> ChatMessage {
     ChatMessage {
         id: message.id,
         conversation_id: message.conversation,
@@ -25,7 +25,7 @@ fn messages(page: Listed<store::ChatMessage>) -> ChatMessageList {
     ChatMessageList { messages, total_count: page.total, cursor: page.cursor }
 }
 
-fn conversation(chat: Chat, conversation: store::ChatConversation) -> ChatConversation {
+pub(crate) fn conversation(chat: Chat, conversation: store::ChatConversation) -> ChatConversation {
     ChatConversation {
         id: conversation.id,
         contract_id: chat.contract(),

@@ -3,6 +3,7 @@
 pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod phase;
@@ -16,7 +17,7 @@ fn tagged(view: ContractView) -> impl IntoResponse {
     ([(header::ETAG, etag(view.contract.version))], Json(shown(view)))
 }
 
-fn shown(view: ContractView) -> wire::Contract {
+pub(crate) fn shown(view: ContractView) -> wire::Contract {
     let ContractView { contract, totals } = view;
     wire::Contract {
         id: contract.id,

@@ -9,7 +9,7 @@ use crate::app::ImportView;
 use makima_store::FilePart;
 use makima_wire as wire;
 
-fn shown(ImportView { import, ends }: ImportView) -> wire::Import {
+pub(crate) fn shown(ImportView { import, ends }: ImportView) -> wire::Import {
     wire::Import {
         id: import.id,
         source: import.source,

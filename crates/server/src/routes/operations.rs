@@ -19,7 +19,7 @@ pub(super) fn answered(operation: model::Operation) -> Answer {
     (status, Json(shown(operation)))
 }
 
-pub(super) fn shown(operation: model::Operation) -> wire::Operation {
+pub(crate) fn shown(operation: model::Operation) -> wire::Operation {
     wire::Operation {
         id: operation.id,
         kind: operation.kind,

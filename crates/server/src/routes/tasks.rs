@@ -7,6 +7,7 @@ pub(crate) mod conversation;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod events;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod messages;
@@ -18,7 +19,7 @@ pub(crate) mod stop;
 use crate::app::TaskView;
 use makima_wire as wire;
 
-fn shown(view: TaskView) -> wire::Task {
+pub(crate) fn shown(view: TaskView) -> wire::Task {
     let TaskView { task, question, snapshot } = view;
     wire::Task {
         id: task.id,

@@ -35,7 +35,7 @@ pub(crate) async fn keep(lab: &Lab, patch: &str) -> BlobRef {
 }
 
 /// A task whose run has made two checkpoints, of which the first has its patch, and has ended.
-async fn with_two(lab: &Lab, daemon: &mut LabDaemon) -> (Task, RunId, [CheckpointMade; 2]) {
+pub(crate) async fn with_two(lab: &Lab, daemon: &mut LabDaemon) -> (Task, RunId, [CheckpointMade; 2]) {
     let task = daemon.beside(lab.task("one")).await;
     let start = daemon.start().await;
     let first = CheckpointMade { patch: Some(keep(lab, PATCH).await), ..checkpoint(lab, 1, Some(1)) };

@@ -236,6 +236,7 @@ async fn serve(
     let config = ServerConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         db: Db::open(url).await.unwrap(),
+        exports: blobs.with_file_name("exports"),
         blobs,
         clock,
         version: "test".to_owned(),

@@ -80,7 +80,8 @@ contents! {
     StoredMessage: "message", "messages", "conversation_messages", "id", "entry.*";
     // Where a record's message can't be unpacked, that is told of the message.
     Stored: "record of branch", "records of agents", "native_entries", "branch_id",
-        "entry.seq, entry.ordinal, entry.codec, entry.body, message.codec AS message_codec, message.body AS message_body",
+        "entry.seq, entry.ordinal, entry.file, entry.codec, entry.body, \
+        message.codec AS message_codec, message.body AS message_body",
         " LEFT JOIN conversation_messages AS message ON message.branch_id = entry.branch_id AND message.seq = entry.seq";
 }
 

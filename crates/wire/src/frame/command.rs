@@ -2,8 +2,8 @@
 
 use crate::Code;
 use makima_model::{
-    Answer, CheckpointId, CheckpointMade, ContractId, MessageId, OwnerId, PermissionMode, QuestionId, RunId,
-    StopReason, TaskId,
+    Answer, CheckpointId, CheckpointMade, ContractId, ExportId, MessageId, OwnerId, PermissionMode,
+    QuestionId, RunId, StopReason, TaskId,
     diff::{GitDiff, Limits},
 };
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,42 @@ pub struct WantedDiff {
     pub limits: Limits,
 }
 
+/// Commits of one repository that are wanted as one git bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WantedBundle {
+    /// The export that it is for: where its parts are sent.
+    pub export: ExportId,
+    /// Its number in that, from 1.
+    pub number: u32,
+    /// The repository, as its tasks have it.
+    pub repository: String,
+    /// Branches of tasks, as far as they are there. A clone of the bundle is on the first.
+    pub branches: Vec<String>,
+    /// Commits, and the tag that each has in the bundle.
+    pub tags: Vec<BundledTag>,
+}
+
+/// A commit of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BundledTag {
+    /// The tag's name, without `refs/tags/`.
+    pub tag: String,
+    /// The commit.
+    pub commit: String,
+}
+
+/// What came of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bundled {
+    /// How many bytes were sent; 0: there was nothing to make one of.
+    pub bytes: u64,
+    /// Commits that the clone doesn't have.
+    pub missing: Vec<String>,
+}
+
 /// Files of a task's worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -209,6 +245,9 @@ pub enum Command {
     /// Tell what differs between two commits that the clone of a task's repository has. The answer is a [`GitDiff`]. Refused with
     /// `CONFLICT` where it hasn't one of them.
     Diff(WantedDiff),
+    /// Make a git bundle of commits, and send it in parts. The answer is a [`Bundled`], once all parts are there. Refused with
+    /// `CONFLICT` where that can't be done, and with `NOT_FOUND` where nobody wants it any more.
+    Bundle(WantedBundle),
     /// Look whether files of a task's worktree can be copied: they are there, files, and none leads out of it.
     CheckFiles {
         /// The task.
@@ -267,6 +306,8 @@ pub enum CommandResult {
     Repository(RepositorySeen),
     /// Of [`Command::Diff`].
     Diff(GitDiff),
+    /// Of [`Command::Bundle`].
+    Bundle(Bundled),
 }
 
 /// What came of a command.

@@ -44,7 +44,7 @@ impl Messages {
     }
 
     /// The same, of messages from `start` on: the calls of the first results may lie before that.
-    pub(super) fn looking_back(self, db: &Db, owner: OwnerId, lineage: Vec<Branch>, start: Position) -> Self {
+    pub(crate) fn looking_back(self, db: &Db, owner: OwnerId, lineage: Vec<Branch>, start: Position) -> Self {
         let before = Before { db: db.clone(), owner, lineage, at: start, left: LOOKED_BACK };
         Self { before: Some(before), ..self }
     }

@@ -75,7 +75,7 @@ pub(crate) async fn checkpoint_diff(
     }))
 }
 
-fn shown(checkpoint: store::Checkpoint) -> Checkpoint {
+pub(crate) fn shown(checkpoint: store::Checkpoint) -> Checkpoint {
     let store::Checkpoint { task, position, snapshot, made, .. } = checkpoint;
     let lines = |count| i64::try_from(count).unwrap_or(i64::MAX);
     Checkpoint {

@@ -7,7 +7,7 @@ use crate::{
     routes::streamed::with_messages,
 };
 use axum::{Json, extract::State, response::Response};
-use makima_model::TaskId;
+use makima_model::{self as model, TaskId};
 use makima_wire::{Branch, BranchList, Conversation, List, Moment, ReadConversation};
 
 /// The conversation of a task, oldest message first: all of it, the last messages, or those around one.
@@ -55,14 +55,21 @@ pub(crate) async fn list_branches(
     Query(list): Query<List>,
 ) -> Result<Json<BranchList>, ApiError> {
     let (task, page) = app.branches(caller, id, &list).await?;
-    let shown = page.rows.into_iter().map(|branch| Branch {
+    let branches = page.rows.into_iter().map(|branch| {
+        let is_current = branch.id == task.conversation;
+        shown(branch, is_current)
+    });
+    Ok(Json(BranchList { branches: branches.collect(), total_count: page.total, cursor: page.cursor }))
+}
+
+pub(crate) fn shown(branch: model::Branch, current: bool) -> Branch {
+    Branch {
         id: branch.id,
         base_branch_id: branch.base.map(|base| base.branch),
         base_seq: branch.base_seq(),
         head_seq: branch.head_seq,
         reason: branch.reason,
-        current: branch.id == task.conversation,
+        current,
         created_at: branch.created_at,
-    });
-    Ok(Json(BranchList { branches: shown.collect(), total_count: page.total, cursor: page.cursor }))
+    }
 }

@@ -75,7 +75,7 @@ pub(crate) async fn restore_snapshot(
     Ok(answered(app.restore_snapshot(caller, id, snapshot, how.stop).await?))
 }
 
-fn shown(snapshot: store::Snapshot) -> Snapshot {
+pub(crate) fn shown(snapshot: store::Snapshot) -> Snapshot {
     let metadata = match snapshot.metadata {
         Some(Value::Object(metadata)) => metadata,
         _ => Map::new(),
