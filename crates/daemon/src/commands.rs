@@ -38,6 +38,9 @@ pub(crate) struct CommandFile {
     after: Option<(RunId, u64)>,
 }
 
+/// How many commands are remembered whose end the server has: more than can be on their way.
+const SETTLED: usize = 4096;
+
 /// The commands that the server doesn't know the end of.
 pub(crate) struct Commands {
     workshop: Arc<Workshop>,
@@ -46,6 +49,8 @@ pub(crate) struct Commands {
     known: Mutex<BTreeMap<CommandId, Option<Outcome>>>,
     /// Those of them that the disk did not take.
     unkept: Mutex<BTreeSet<CommandId>>,
+    /// Those that were settled last. What was sent before it was settled may be taken up only then: it is no new one.
+    settled: Mutex<BTreeSet<CommandId>>,
     working: Mutex<JoinSet<()>>,
 }
 
@@ -60,6 +65,7 @@ impl Commands {
             runs: Arc::clone(runs),
             known: Mutex::default(),
             unkept: Mutex::default(),
+            settled: Mutex::default(),
             working: Mutex::default(),
         });
         for id in workshop.folders.commands()? {
@@ -92,6 +98,9 @@ impl Commands {
         if self.known().contains_key(&id) {
             return Ok(!self.unkept().contains(&id));
         }
+        if self.was_settled(id) {
+            return Ok(true);
+        }
         let path = self.workshop.folders.command(id);
         let file = CommandFile { command, outcome: None, after: None };
         let file = disk::off_thread(move || disk::write_json(&path, &file).map(|()| file)).await?;
@@ -107,7 +116,7 @@ impl Commands {
         id: CommandId,
         command: Command,
     ) -> Result<(), DaemonError> {
-        if self.known().contains_key(&id) {
+        if self.known().contains_key(&id) || self.was_settled(id) {
             return Ok(());
         }
         self.unkept().insert(id);
@@ -124,6 +133,7 @@ impl Commands {
         if self.known().get(&id).is_none_or(Option::is_none) {
             return;
         }
+        self.remember(id);
         let path = self.workshop.folders.command(id);
         if let Err(error) = disk::off_thread(move || disk::remove(&path)).await {
             // The next daemon tells it once more, and the server settles it once more.
@@ -131,6 +141,19 @@ impl Commands {
         }
         self.unkept().remove(&id);
         self.known().remove(&id);
+    }
+
+    fn was_settled(&self, id: CommandId) -> bool {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    fn remember(&self, id: CommandId) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        settled.insert(id);
+        if settled.len() > SETTLED {
+            // Ids ascend: the first is the oldest.
+            settled.pop_first();
+        }
     }
 
     /// Lets go of what is being carried out; the next daemon goes on with it.

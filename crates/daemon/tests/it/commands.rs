@@ -23,6 +23,29 @@ async fn checkpoint(lab: &Lab, run: &StartRun) -> CheckpointMade {
     }
 }
 
+/// Fault: a daemon is told a command twice: the server sent it before it knew what had come of it
+/// Moment: when the run that it began is over and the server has all of it
+/// Outcome: the run is not begun again, whose entries would be taken for those that the server has
+#[tokio::test]
+async fn a_start_that_is_told_again_when_its_run_is_over_begins_nothing() {
+    let lab = Lab::new(json!({"GO": [{"content": [text("Done.")]}]})).await;
+    let daemon = lab.daemon().await;
+    let (run, id) = (lab.run("GO"), lab.clock.new_id());
+    let start = Command::StartRun(Box::new(run.clone()));
+    lab.server.command(id, start.clone());
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    let file = lab.data().join(format!("commands/{id}.json"));
+    eventually(|| (!file.exists() && !lab.run_folder(run.run).exists()).then_some(())).await;
+    let story = lab.story(&run);
+    lab.server.command(id, start);
+    // They are taken one after the other: once something came of this one, the one before was taken.
+    lab.order(Command::CheckFiles { task: run.task, files: Vec::new() }).await;
+    assert!(!lab.run_folder(run.run).exists(), "it has begun again");
+    assert_eq!(lab.story(&run), story);
+    lab.verify();
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn checkpoints_by_hand_are_made_of_live_and_of_ended_runs() {
     let lab = Lab::new(json!({"GO": [
