@@ -28,7 +28,11 @@ fn a_full_disk_and_a_kill_lose_nothing_that_was_said() {
             step["wait_for_file"] = json!(gate);
             step
         }));
-        steps.push(say("the end"));
+        // It is still there when its daemon is killed.
+        let last_gate = gates.path().join("last");
+        let mut end = say("the end");
+        end["wait_for_file"] = json!(last_gate);
+        steps.push(end);
         let mut lab = Lab::in_folder(disk.folder(), json!({ "TALK": steps }));
         let settings = lab.data().join("makima.toml");
         // Journals, and what the agent keeps for itself, have room.
@@ -61,6 +65,7 @@ fn a_full_disk_and_a_kill_lose_nothing_that_was_said() {
         assert!(refused.stderr.contains("no room left"), "{refused:?}");
 
         disk.make_room();
+        fs::write(&last_gate, "").unwrap();
         lab.up();
         let done = lab.task_when(task.id, "it has ended", |task| task.status.is_over()).await;
         assert_eq!((done.status, done.run_number), (TaskStatus::Completed, 1), "{done:?}");

@@ -171,7 +171,7 @@ async fn every_command_says_what_it_has_done() {
     session.call(&["task", "history", "Work", "--no-tool-results", "--at", "~2"]);
     session.call(&["task", "history", "Work", "--at", "checkpoint:1", "--limit", "1"]);
     session.call(&["task", "history", "Work", "--at", "checkpoint:7"]);
-    session.call(&["task", "history", "Work", "--at", "yesterday"]);
+    session.call(&["task", "history", "Work", "--at", "whenever"]);
     session.call(&["task", "show", "Work"]);
     session.call(&["task", "checkpoints", "Work"]);
     session.call(&["task", "checkpoint", "Work", "--message", "By hand"]);

@@ -43,6 +43,15 @@ pub(super) fn said(what: &str, text: &str) -> Result<(), ApiError> {
     long(what, text)
 }
 
+/// A BLAKE3 hash in hexadecimal.
+pub(super) fn hash(field: &str, text: &str) -> Result<(), ApiError> {
+    let is_one = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match is_one {
+        true => Ok(()),
+        false => Err(ApiError::unprocessable(format!("{field} must be 64 hexadecimal digits in lower case"))),
+    }
+}
+
 /// A commit's name, whole or its first seven digits and more.
 pub(super) fn sha(what: &str, text: &str) -> Result<CommitPrefix, ApiError> {
     let refused = || ApiError::bad_request(format!("{what} must have 7 to 64 hexadecimal digits"));

@@ -43,11 +43,7 @@ impl App {
         if reached.bytes < from {
             return Err(ApiError::unprocessable("reached lies before from"));
         }
-        let is_hash = reached.digest.len() == 64
-            && reached.digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if !is_hash {
-            return Err(ApiError::unprocessable("digest must be 64 hexadecimal digits in lower case"));
-        }
+        texts::hash("digest", &reached.digest)?;
         if entries.len() > MOST {
             return Err(ApiError::unprocessable(format!(
                 "there are {} entries; at most {MOST} are taken at once",
@@ -134,6 +130,7 @@ fn packed(entries: Vec<ImportEntry>) -> Result<Vec<Packed>, ApiError> {
                 texts::long("branchName", &commit.branch_name)?;
                 texts::long("message", &commit.message)?;
                 let commit_sha = texts::sha("commitSha", &commit.commit_sha)?.as_str().to_owned();
+                commit.patch_hash.as_deref().map(|hash| texts::hash("patchHash", hash)).transpose()?;
                 Packed::Commit(Box::new(ImportedCommit { commit_sha, ..commit }))
             }
         });
