@@ -30,6 +30,12 @@ use crate::{CheckpointError, GitError, ScanError, Sha, Worktree};
 
 pub use restore::{RestoreError, Restored};
 
+/// The tree that has nothing in it, by SHA-1 and by SHA-256.
+const EMPTY_TREES: [&str; 2] = [
+    "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+];
+
 /// A path in the worktree or in its git folder, as bytes.
 type Name = Vec<u8>;
 
@@ -111,7 +117,13 @@ impl Worktree {
     /// The tree of an index of ours.
     async fn tree_of(&self, index: &Path) -> Result<Sha, GitError> {
         // What a damaged index names may be missing, and the rest is kept all the same.
-        Sha::read("write-tree", &self.run("write-tree").index(index).arg("--missing-ok").ok().await?)
+        let said = self.run("write-tree").index(index).arg("--missing-ok").ok().await?;
+        let tree = Sha::read("write-tree", &said)?;
+        if EMPTY_TREES.contains(&tree.as_str()) {
+            // git knows it without having it, so `write-tree` doesn't write it; whoever looks for what is missing misses it.
+            self.run("mktree").stdin("").ok().await?;
+        }
+        Ok(tree)
     }
 }
 

@@ -213,9 +213,10 @@ impl Repo {
     /// What git prints, without the last newline.
     pub(crate) fn git(&self, args: &[&str]) -> String {
         let output = self.command(args).output().unwrap();
-        let words = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "git {}: {words}", args.join(" "));
-        String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+        let (said, words) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "git {}: {words}{said}", args.join(" "));
+        said.trim_end_matches('\n').to_owned()
     }
 
     /// What git prints, byte for byte.

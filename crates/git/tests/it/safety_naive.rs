@@ -178,6 +178,13 @@ fn there_and_back(attributes: &str, first: &[Edit], second: &[Edit]) {
     });
 }
 
+/// Found among hundreds: a branch without a commit, with nothing staged.
+#[test]
+fn going_back_to_a_branch_without_a_commit_and_from_there_leaves_all_objects() {
+    let orphan = Edit::Whole(&["checkout", "-q", "--orphan", "orphan"]);
+    there_and_back("", &[orphan], &[Edit::Write(0, 0), Edit::Whole(&["reset", "-q", "--hard"])]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
 
