@@ -4,19 +4,17 @@ use crate::{
     arguments::Arguments,
     bars::engines,
     content::Author,
-    lab::{Engine, Lab},
+    lab::{Conversation, Engine, Lab},
     printer,
     rounds::{Contest, Ratio, interleaved},
     sizes::Sizes,
+    sql::Sql,
     table::{Limit, Outcome, Row},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use makima_client::Client;
-use makima_model::{BranchId, Message, MessageRole};
-use makima_store::{
-    Db,
-    conversations::{self, PackedMessage},
-};
+use makima_model::{Message, MessageRole};
+use makima_store::Db;
 use makima_wire::Search;
 use sqlx::{Connection, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
@@ -68,11 +66,6 @@ struct Stored {
     bytes: usize,
 }
 
-enum Sql {
-    Sqlite(SqliteConnection),
-    Postgres(PgConnection),
-}
-
 /// SQLite: a table that has texts and index both. PostgreSQL: a column beside the text, and an index on it.
 const SQLITE_TABLE: &str =
     "CREATE VIRTUAL TABLE bare USING fts5 (content, tokenize = \"unicode61 tokenchars '_'\")";
@@ -114,6 +107,7 @@ impl Stored {
 
     async fn fill(&mut self) -> Result<()> {
         let task = self.lab.task("Measure it").await?;
+        let conversation = Conversation { owner: self.lab.owner, branch: task.conversation_state.branch_id };
         let db = Db::open(&self.lab.place.url()).await?;
         let mut author = Author::new(11);
         for start in (0..MESSAGES).step_by(WRITTEN) {
@@ -131,26 +125,16 @@ impl Stored {
                 self.bytes += text.len();
                 texts.push(text);
             }
-            self.append(&db, task.conversation_state.branch_id, &texts).await?;
+            let said = |text: &String| {
+                let clock = &self.lab.clock;
+                Message::said(clock.new_id(), MessageRole::Assistant, text.as_str(), clock.now())
+            };
+            conversation.append(&db, &texts.iter().map(said).collect::<Vec<_>>()).await?;
             self.keep_bare(start, &texts).await?;
             printer::progress(&format!("  {} of {MESSAGES} messages are written", start + WRITTEN));
         }
         db.close().await;
         Ok(())
-    }
-
-    async fn append(&self, db: &Db, branch: BranchId, texts: &[String]) -> Result<()> {
-        let clock = &self.lab.clock;
-        let messages = texts.iter().map(|text| {
-            let message = Message::said(clock.new_id(), MessageRole::Assistant, text.as_str(), clock.now());
-            PackedMessage::of(&message)
-        });
-        let messages = messages.collect::<Result<_, _>>()?;
-        let mut tx = db.begin().await?;
-        conversations::append(&mut tx, self.lab.owner, branch, 0, messages)
-            .await?
-            .context("the branch is there")?;
-        Ok(tx.commit().await?)
     }
 
     async fn keep_bare(&mut self, start: usize, texts: &[String]) -> Result<()> {
@@ -194,10 +178,7 @@ impl Stored {
     /// What the index takes of what the text does.
     async fn share(self) -> Result<f64> {
         let Self { lab, sql, bytes, .. } = self;
-        match sql {
-            Sql::Sqlite(connection) => connection.close().await?,
-            Sql::Postgres(connection) => connection.close().await?,
-        }
+        sql.close().await?;
         let place = lab.stop().await;
         Ok(Sizes::of(&place).await?.of_search() as f64 / bytes as f64)
     }

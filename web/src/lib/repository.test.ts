@@ -6,7 +6,7 @@ test('a repository is named by the end of its address', () => {
     [
       'git@github.com:tern/gateway.git',
       'https://example.com/tern/gateway/',
-      '/home/h/work/gateway',
+      '/srv/code/work/gateway',
       'gateway',
       '/',
     ].map(repositoryName),
