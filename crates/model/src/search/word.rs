@@ -55,7 +55,8 @@ impl<'a> Words<'a> {
                 self.at = self.text.len();
                 return None;
             };
-            if begins(c) {
+            // A mark alone has nothing to combine with, though some count as letters: composed, it might stand behind another.
+            if begins(c) && !is_combining_mark(c) {
                 break c;
             }
             skipped += escape(&rest[skipped..]).unwrap_or(c.len_utf8());
