@@ -138,6 +138,8 @@ impl Commands {
         if let Err(error) = disk::off_thread(move || disk::remove(&path)).await {
             // The next daemon tells it once more, and the server settles it once more.
             tracing::warn!(command = %id, error = told(&error), "a command that is done with stays here");
+        } else {
+            self.runs.start_is_kept(id).await;
         }
         self.unkept().remove(&id);
         self.known().remove(&id);
@@ -163,7 +165,7 @@ impl Commands {
     }
 
     async fn begin(self: &Arc<Self>, id: CommandId, command: Command) -> Result<(), DaemonError> {
-        let coming = self.carry_out(command.clone()).await?;
+        let coming = self.carry_out(id, command.clone()).await?;
         self.known().insert(id, None);
         let commands = Arc::clone(self);
         let mut working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,8 +183,11 @@ impl Commands {
         let path = self.workshop.folders.command(id);
         let file = CommandFile { command, outcome: Some(outcome.outcome.clone()), after: outcome.after };
         // Where it can't be kept it is carried out again after a restart: that is as good.
-        if let Err(error) = disk::off_thread(move || disk::write_json(&path, &file)).await {
-            tracing::warn!(command = %id, error = told(&error), "what came of a command was not kept");
+        match disk::off_thread(move || disk::write_json(&path, &file)).await {
+            Ok(()) => self.runs.start_is_kept(id).await,
+            Err(error) => {
+                tracing::warn!(command = %id, error = told(&error), "what came of a command was not kept");
+            }
         }
         self.workshop.config.failpoints.at("command.told").await;
         self.known().insert(id, Some(outcome));
@@ -190,10 +195,10 @@ impl Commands {
     }
 
     /// Does at once what must keep the order of the commands; the rest is to come.
-    async fn carry_out(&self, command: Command) -> Result<Coming, DaemonError> {
+    async fn carry_out(&self, id: CommandId, command: Command) -> Result<Coming, DaemonError> {
         Ok(match command {
             Command::StartRun(run) => {
-                self.runs.start(*run).await?;
+                self.runs.start(id, *run).await?;
                 ready(Some(Outcome::done())).boxed()
             }
             Command::Input { run, input } => self.order(run, Order::Input(input), Outcome::not_running),

@@ -15,7 +15,7 @@ use crate::{
     workshop::Workshop,
 };
 use drive::Driver;
-use makima_model::{Answer, QuestionId, RunId, StopReason, TaskId};
+use makima_model::{Answer, CommandId, QuestionId, RunId, StopReason, TaskId};
 use makima_wire::{
     Code,
     frame::{CommandOutcome, CommandResult, Input, Refusal, StartRun},
@@ -85,6 +85,17 @@ pub(crate) struct Run {
     progress: watch::Sender<Progress>,
     /// Up to where what the server has was let go of, at the least.
     released: Mutex<u64>,
+    leave: Mutex<Leave>,
+}
+
+/// When a run's folder may go.
+#[derive(Debug, Default)]
+struct Leave {
+    /// The command that the run began with, while what came of it is not kept: without the folder, the next daemon would
+    /// take the run for one that has yet to begin.
+    start: Option<CommandId>,
+    /// Whether the server has all of the run.
+    is_told: bool,
 }
 
 impl Run {
@@ -115,6 +126,10 @@ impl Run {
         is_enough
     }
 
+    fn leave(&self) -> MutexGuard<'_, Leave> {
+        self.leave.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until it has ended.
     pub(crate) async fn ended(&self) {
         let _ = self.progress.subscribe().wait_for(|progress| progress.has_ended).await;
@@ -139,7 +154,7 @@ impl Runs {
         for id in workshop.folders.runs()? {
             let folder = workshop.folders.run(id);
             match disk::read_json::<StartRun>(&folder.join(SPEC)) {
-                Ok(Some(spec)) => runs.drive(spec, folder).await?,
+                Ok(Some(spec)) => runs.drive(spec, folder, None).await?,
                 // The command that it began with was never acknowledged: it will come again.
                 Ok(None) => erase(&folder)?,
                 // One folder that can't be read doesn't keep the others from going on.
@@ -149,9 +164,11 @@ impl Runs {
         Ok(runs)
     }
 
-    /// Takes a run on. Once this has answered, nothing but the end of the run ends it.
-    pub(crate) async fn start(&self, spec: StartRun) -> Result<(), DaemonError> {
-        if self.get(spec.run).is_some() {
+    /// Takes a run on. Once this has answered, nothing but the end of the run ends it; `command` is the one that it began
+    /// with, until [what came of that is kept](Self::start_is_kept).
+    pub(crate) async fn start(&self, command: CommandId, spec: StartRun) -> Result<(), DaemonError> {
+        if let Some(run) = self.get(spec.run) {
+            run.leave().start = Some(command);
             return Ok(());
         }
         let folder = self.workshop.folders.run(spec.run);
@@ -163,10 +180,15 @@ impl Runs {
         })
         .await?;
         self.workshop.config.failpoints.at("run.accepted").await;
-        self.drive(spec, folder).await
+        self.drive(spec, folder, Some(command)).await
     }
 
-    async fn drive(&self, spec: StartRun, folder: PathBuf) -> Result<(), DaemonError> {
+    async fn drive(
+        &self,
+        spec: StartRun,
+        folder: PathBuf,
+        start: Option<CommandId>,
+    ) -> Result<(), DaemonError> {
         let at = folder.clone();
         let (standing, begins) = disk::off_thread(move || Journal::standing(&at)).await?;
         let progress = Progress { durable: standing.durable, has_ended: standing.has_ended };
@@ -179,6 +201,7 @@ impl Runs {
             orders,
             progress: watch::channel(progress).0,
             released: Mutex::new(begins),
+            leave: Mutex::new(Leave { start, is_told: false }),
         });
         let mut runs = self.locked();
         let earlier = runs.values().map(|(run, _)| run);
@@ -224,8 +247,29 @@ impl Runs {
             }
             return;
         }
-        if self.locked().remove(&run).is_some() {
+        known.leave().is_told = true;
+        self.let_go(&known).await;
+    }
+
+    /// Takes note that the disk has what came of a command, or no longer has the command.
+    pub(crate) async fn start_is_kept(&self, command: CommandId) {
+        let begun = self.all().into_iter().find(|run| run.leave().start == Some(command));
+        if let Some(run) = begun {
+            run.leave().start = None;
+            self.let_go(&run).await;
+        }
+    }
+
+    /// Forgets a run that nobody asks for any more.
+    async fn let_go(&self, known: &Run) {
+        let run = known.spec.run;
+        let may_leave = {
+            let leave = known.leave();
+            leave.is_told && leave.start.is_none()
+        };
+        if may_leave && self.locked().remove(&run).is_some() {
             self.workshop.room.forget(run);
+            let folder = known.folder.clone();
             // What can't be removed now is told again by the next daemon, and removed then.
             if let Err(error) = disk::off_thread(move || erase(&folder)).await {
                 tracing::warn!(%run, error = told(&error), "what is left of a run stays here");
@@ -252,8 +296,13 @@ impl Runs {
             let Some((_, driver)) = self.locked().remove(&run.spec.run) else { continue };
             driver.abort();
             let _ = driver.await;
-            let folder = run.folder.clone();
-            disk::off_thread(move || erase(&folder)).await?;
+            let (folder, start) = (run.folder.clone(), run.leave().start);
+            let command = start.map(|command| self.workshop.folders.command(command));
+            disk::off_thread(move || {
+                command.map_or(Ok(()), |command| disk::remove(&command))?;
+                erase(&folder)
+            })
+            .await?;
             self.count.send_modify(|count| *count = count.saturating_sub(1));
         }
         Ok(())

@@ -46,6 +46,43 @@ async fn a_start_that_is_told_again_when_its_run_is_over_begins_nothing() {
     daemon.stop().await;
 }
 
+/// Fault: a daemon is killed twice, and its disk has no room for what came of the start of a run
+/// Moment: when that run is over and the server has all of it, but was not told of the start
+/// Outcome: the third daemon does not begin the run again: the folder stayed until the start was settled
+#[tokio::test]
+async fn a_start_whose_outcome_was_never_kept_is_not_repeated_when_its_run_is_over() {
+    let mut lab = Lab::new(json!({"GO": [{"content": [text("Done.")]}]})).await;
+    lab.server.kept().is_unsettled = true;
+    lab.failpoints.freeze_at("run.accepted");
+    let daemon = lab.daemon().await;
+    let (run, id) = (lab.run("GO"), lab.clock.new_id());
+    lab.server.command(id, Command::StartRun(Box::new(run.clone())));
+    eventually(|| lab.failpoints.is_frozen().then_some(())).await;
+    daemon.detach().await;
+    // Whatever is written of the command would be written here first.
+    let beside = lab.data().join(format!("commands/{id}.json.new"));
+    std::fs::create_dir(&beside).unwrap();
+    lab.failpoints = Failpoints::default();
+    let daemon = lab.daemon().await;
+    assert_eq!(lab.ended(&run).await.outcome, RunOutcome::Completed);
+    let story = lab.story(&run);
+    lab.order(Command::CheckFiles { task: run.task, files: Vec::new() }).await;
+    daemon.detach().await;
+    std::fs::remove_dir(&beside).unwrap();
+    lab.server.kept().is_unsettled = false;
+    let daemon = lab.daemon().await;
+    let file = lab.data().join(format!("commands/{id}.json"));
+    eventually(|| {
+        let violations = lab.server.kept().violations.clone();
+        assert!(violations.is_empty(), "it has begun again: {violations:?}");
+        (!file.exists() && !lab.run_folder(run.run).exists()).then_some(())
+    })
+    .await;
+    assert_eq!(lab.story(&run), story);
+    lab.verify();
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn checkpoints_by_hand_are_made_of_live_and_of_ended_runs() {
     let lab = Lab::new(json!({"GO": [
