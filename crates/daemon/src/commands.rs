@@ -47,7 +47,7 @@ pub(crate) struct Commands {
     runs: Arc<Runs>,
     /// What came of each; `None`: it is being carried out.
     known: Mutex<BTreeMap<CommandId, Option<Outcome>>>,
-    /// Those of them that the disk did not take.
+    /// Those of them that the disk did not take, or need not.
     unkept: Mutex<BTreeSet<CommandId>>,
     /// Those that were settled last. What was sent before it was settled may be taken up only then: it is no new one.
     settled: Mutex<BTreeSet<CommandId>>,
@@ -56,6 +56,25 @@ pub(crate) struct Commands {
 
 /// What is yet to come of a command; `None` where this daemon goes before it does.
 type Coming = BoxFuture<'static, Option<Outcome>>;
+
+/// Whether a command asks for something, and changes nothing that the daemon has: it need not outlive the daemon, since it comes
+/// again to the next one.
+pub(crate) fn only_asks(command: &Command) -> bool {
+    match command {
+        Command::Bundle(_)
+        | Command::CheckFiles { .. }
+        | Command::CheckRepository { .. }
+        | Command::Diff(_) => true,
+        Command::StartRun(_)
+        | Command::Input { .. }
+        | Command::Answer { .. }
+        | Command::Stop { .. }
+        | Command::Checkpoint { .. }
+        | Command::PutCheckpointAway { .. }
+        | Command::BringCheckpointBack { .. }
+        | Command::PurgeTask { .. } => false,
+    }
+}
 
 impl Commands {
     /// Goes on with what the data folder has.
@@ -92,9 +111,12 @@ impl Commands {
         Ok(commands)
     }
 
-    /// Takes a command. Once this has answered it is durable, and will be carried out; `false`: it is carried out already,
-    /// and was [not kept](Self::take_unkept).
+    /// Takes a command. Once this has answered it is durable, and will be carried out; `false`: it is carried out, and was
+    /// [not kept](Self::take_unkept).
     pub(crate) async fn take(self: &Arc<Self>, id: CommandId, command: Command) -> Result<bool, DaemonError> {
+        if only_asks(&command) {
+            return self.take_unkept(id, command).await.map(|()| false);
+        }
         if self.known().contains_key(&id) {
             return Ok(!self.unkept().contains(&id));
         }
@@ -109,7 +131,7 @@ impl Commands {
         Ok(true)
     }
 
-    /// Carries a command out that the disk doesn't take and that needs none. It is not acknowledged: where this daemon goes
+    /// Carries a command out without the disk, which it needs not, or which doesn't take it. It is not acknowledged: where this daemon goes
     /// before it is done, it comes again.
     pub(crate) async fn take_unkept(
         self: &Arc<Self>,
@@ -182,11 +204,13 @@ impl Commands {
         self.workshop.config.failpoints.at("command.done").await;
         let path = self.workshop.folders.command(id);
         let file = CommandFile { command, outcome: Some(outcome.outcome.clone()), after: outcome.after };
-        // Where it can't be kept it is carried out again after a restart: that is as good.
-        match disk::off_thread(move || disk::write_json(&path, &file)).await {
-            Ok(()) => self.runs.start_is_kept(id).await,
-            Err(error) => {
-                tracing::warn!(command = %id, error = told(&error), "what came of a command was not kept");
+        // Where it is not kept it is carried out again after a restart: that is as good.
+        if !self.unkept().contains(&id) {
+            match disk::off_thread(move || disk::write_json(&path, &file)).await {
+                Ok(()) => self.runs.start_is_kept(id).await,
+                Err(error) => {
+                    tracing::warn!(command = %id, error = told(&error), "what came of a command was not kept");
+                }
             }
         }
         self.workshop.config.failpoints.at("command.told").await;

@@ -30,6 +30,7 @@ mod tasks;
 mod texts;
 mod timeline;
 
+pub(crate) use commands::AskedCommand;
 pub(crate) use contracts::{ContractView, contract_view, existing_contract};
 pub(crate) use conversation::{ConversationView, Messages};
 pub(crate) use daemons::Hearing;

@@ -25,7 +25,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// A transaction takes this many rows, or what has come within [`GATHER`], whichever is first.
+/// A transaction takes this many rows, or what has come within [`GATHER`], whichever is first; what somebody waits for waits for no
+/// more.
 const ROWS: usize = 100;
 const GATHER: Duration = Duration::from_millis(10);
 /// How many reports may wait; behind that, connections wait.
@@ -160,6 +161,8 @@ fn fail(daemon: DaemonId, failed: &Notify, error: &IngestError) {
 struct Gathered {
     reports: Vec<Report>,
     rows: usize,
+    /// Whether what came of a command is among them: somebody may wait for it.
+    is_awaited: bool,
     pieces: Vec<Piece>,
 }
 
@@ -174,6 +177,7 @@ impl Gathered {
             What::Acknowledged { command } => Ready::Acknowledged { command },
             What::Finished { command, outcome } => Ready::Finished { command, outcome },
         };
+        self.is_awaited |= matches!(what, Ready::Finished { .. });
         self.rows += match &what {
             Ready::Entries { entries, .. } => entries.len(),
             Ready::Acknowledged { .. } | Ready::Finished { .. } => 1,
@@ -189,6 +193,7 @@ async fn gather(mut jobs: mpsc::Receiver<Job>, ahead: mpsc::Sender<Gathered>) {
         let mut gathered = Gathered::default();
         gathered.add(first);
         while gathered.rows < ROWS {
+            let until = if gathered.is_awaited { Instant::now() } else { until };
             let Ok(Some(job)) = timeout_at(until, jobs.recv()).await else { break };
             gathered.add(job);
         }

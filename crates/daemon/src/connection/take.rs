@@ -5,7 +5,7 @@
 
 use super::Ending;
 use crate::{
-    commands::Commands,
+    commands::{Commands, only_asks},
     trouble::{Held, told_with_advice},
     workshop::Workshop,
 };
@@ -79,11 +79,7 @@ async fn carry_out_those_without_need(waiting: &mut VecDeque<Taken>, commands: &
             }
             // But not its own start: that would begin what was stopped.
             Command::Stop { run, .. } => !starting.contains(run),
-            Command::Bundle(_)
-            | Command::CheckFiles { .. }
-            | Command::CheckRepository { .. }
-            | Command::Diff(_) => true,
-            _ => false,
+            other => only_asks(other),
         };
         let is_done = needs_none && commands.take_unkept(id, command.clone()).await.is_ok();
         if !is_done {

@@ -4,13 +4,13 @@ mod computed;
 
 pub(crate) use computed::ComputedDiffs;
 
-use super::{App, points, tasks::existing, texts};
+use super::{App, commands::AskedCommand, points, tasks::existing, texts};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{
     DaemonId, DaemonStatus, OwnerId, Point, TaskId,
     diff::{GitDiff, Limits, read},
 };
-use makima_store::{Checkpoint, Task, Tx, checkpoints, commands, daemons, runs};
+use makima_store::{Checkpoint, Task, Tx, checkpoints, daemons, runs};
 use makima_wire::{
     Code, DiffQuery,
     frame::{Command, CommandOutcome, CommandResult, WantedDiff},
@@ -137,13 +137,10 @@ impl App {
     ) -> Result<GitDiff, ApiError> {
         let until = Instant::now() + self.settings().patience;
         let mut tx = self.db().begin().await?;
-        let command = self.queue(&mut tx, owner, daemon, None, &Command::Diff(wanted)).await?;
+        let id = self.queue(&mut tx, owner, daemon, None, &Command::Diff(wanted)).await?;
         tx.commit().await?;
-        let outcome = self.finished(owner, command, until).await?;
-        // It is read once. One that comes later is of no use to anybody.
-        let mut tx = self.db().begin().await?;
-        commands::forget(&mut tx, owner, command).await?;
-        tx.commit().await?;
+        let _asked = AskedCommand { app: self.clone(), owner, id };
+        let outcome = self.finished(owner, id, until).await?;
         match outcome {
             Some(CommandOutcome::Done(CommandResult::Diff(diff))) => Ok(diff),
             Some(CommandOutcome::Refused(refusal)) => Err(ApiError::new(refusal.code, refusal.message)),

@@ -1,9 +1,13 @@
 //! The code of an archive: git bundles, made by the daemons that have it. Of each of them and each repository there is one.
 
 use super::{lines::hashed, rows::Kept, spool::Folder};
-use crate::{App, app::existing_task, error::ApiError};
-use makima_model::{CommandId, DaemonId, DaemonStatus, ExportId, OwnerId, TaskId};
-use makima_store::{Run, StoreError, Tx, commands, daemons, runs};
+use crate::{
+    App,
+    app::{AskedCommand, existing_task},
+    error::ApiError,
+};
+use makima_model::{DaemonId, DaemonStatus, ExportId, OwnerId, TaskId};
+use makima_store::{Run, Tx, commands, daemons, runs};
 use makima_wire::{
     Code as ErrorCode, ExportedCheckpoint, ExportedCode, ExportedFile, WithoutCode, WithoutCodeReason,
     frame::{Bundled, BundledTag, Command, CommandOutcome, CommandResult, WantedBundle},
@@ -34,31 +38,6 @@ pub(super) struct Asked {
     group: Group,
     number: u32,
     command: AskedCommand,
-}
-
-/// A command that is forgotten when nobody waits for it any more.
-struct AskedCommand {
-    app: App,
-    owner: OwnerId,
-    id: CommandId,
-}
-
-impl Drop for AskedCommand {
-    fn drop(&mut self) {
-        let (app, owner, id) = (self.app.clone(), self.owner, self.id);
-        tokio::spawn(async move {
-            if let Err(error) = forget(&app, owner, id).await {
-                let error = crate::error::chain(Some(&error));
-                tracing::warn!(command = %id, "a command that nobody waits for stays: {error}");
-            }
-        });
-    }
-}
-
-async fn forget(app: &App, owner: OwnerId, id: CommandId) -> Result<(), StoreError> {
-    let mut tx = app.db().begin().await?;
-    commands::forget(&mut tx, owner, id).await?;
-    tx.commit().await
 }
 
 /// What the file of a bundle is called.
