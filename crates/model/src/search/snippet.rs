@@ -12,8 +12,9 @@ const BEFORE: usize = 40;
 const SHOWN: usize = 240;
 /// How many matches are weighed against each other.
 const WEIGHED: usize = 500;
-/// How much more text is looked through once something was found.
+/// How much more text is looked through once something was found: where one thing is looked for, as much as is shown at most.
 const FURTHER: usize = 1 << 16;
+const FURTHER_OF_ONE: usize = 2 * SHOWN * char::MAX.len_utf8();
 
 /// What is shown of what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,20 +48,44 @@ pub fn snippet(texts: &[Text<'_>], query: &Query) -> Snippet {
 
 /// Where the terms are found, in the order in which the matches end.
 fn matches(texts: &[Text<'_>], terms: &[Term]) -> Vec<Match> {
+    let starts: Vec<Option<usize>> = texts.iter().map(|text| first_possible(&text.text, terms)).collect();
+    // What stands there in another form than it is looked for (a sign that is a letter in lower case) is nowhere by that.
+    let starts = if starts.iter().all(Option::is_none) { vec![Some(0); texts.len()] } else { starts };
+    matches_from(texts, &starts, terms)
+}
+
+/// Where in a text the first of the terms may begin: reading it word by word takes far longer than looking for a few letters.
+fn first_possible(text: &str, terms: &[Term]) -> Option<usize> {
+    let first_words = || terms.iter().filter_map(|term| term.words().first());
+    if !first_words().all(|word| word.is_ascii()) {
+        return Some(0);
+    }
+    let lower = text.to_ascii_lowercase();
+    let first = first_words().filter_map(|word| lower.find(word.as_str())).min()?;
+    // No word goes on across a space.
+    Some(text[..first].rfind(|c: char| c.is_ascii_whitespace()).unwrap_or(0))
+}
+
+/// The same, in each text from its start on; nothing in those without one.
+fn matches_from(texts: &[Text<'_>], starts: &[Option<usize>], terms: &[Term]) -> Vec<Match> {
     let (mut found, mut further) = (Vec::new(), 0);
-    for (text, Text { text: content, .. }) in texts.iter().enumerate() {
+    let furthest = if terms.len() == 1 { FURTHER_OF_ONE } else { FURTHER };
+    for (text, (Text { text: content, .. }, start)) in texts.iter().zip(starts).enumerate() {
+        let Some(start) = *start else { continue };
         // Of each term: how many of its words were met, and where the first of them stands.
         let mut begun: Vec<Vec<(usize, usize)>> = vec![Vec::new(); terms.len()];
-        let mut words = Words::of(content);
+        let mut words = Words::from(content, start);
         while let Some((range, word)) = words.next_word() {
             for (number, term) in terms.iter().enumerate() {
                 let open = &mut begun[number];
-                open.push((0, range.start));
                 open.retain_mut(|(met, _)| {
                     let fits = term.fits(*met, word);
                     *met += 1;
                     fits
                 });
+                if term.fits(0, word) {
+                    open.push((1, range.start));
+                }
                 if let Some(at) = open.iter().position(|(met, _)| *met == term.words().len()) {
                     let (_, start) = open.swap_remove(at);
                     found.push(Match { text, range: start..range.end, term: number });
@@ -69,7 +94,7 @@ fn matches(texts: &[Text<'_>], terms: &[Term]) -> Vec<Match> {
             if !found.is_empty() {
                 further += range.len() + 1;
             }
-            if found.len() >= WEIGHED || further >= FURTHER {
+            if found.len() >= WEIGHED || further >= furthest {
                 return found;
             }
         }
@@ -147,4 +172,30 @@ fn shown(text: &str, from: usize, mut marked: Vec<Range<usize>>) -> String {
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_skipped_has_no_match(first in "[ abA_.;0m\\x1b\\[\u{301}]{0,40}", second in "[ abAé\n]{0,40}", query in "[abAé_. ]{1,8}") {
+            let texts = [first, second].map(|text| Text { text: text.into(), tool: None });
+            let query = Query::parse(&query);
+            let where_found = |found: Vec<Match>| -> Vec<(usize, Range<usize>, usize)> {
+                found.into_iter().map(|found| (found.text, found.range, found.term)).collect()
+            };
+            let found = where_found(matches(&texts, query.terms()));
+            prop_assert_eq!(found, where_found(matches_from(&texts, &[Some(0), Some(0)], query.terms())));
+        }
+    }
+
+    #[test]
+    fn a_letter_that_is_looked_for_in_another_form_is_found() {
+        // The sign of the kelvin: a `k` in lower case.
+        let texts = [Text { text: "so many \u{212a}".into(), tool: None }];
+        assert_eq!(snippet(&texts, &Query::parse("k ")).text, "so many \u{2}\u{212a}\u{3}");
+    }
 }

@@ -21,7 +21,12 @@ pub struct Words<'a> {
 impl<'a> Words<'a> {
     /// The words of `text`, from its beginning.
     pub fn of(text: &'a str) -> Self {
-        Self { text, at: 0, word: String::new() }
+        Self::from(text, 0)
+    }
+
+    /// Those from `start` on, which is the text's beginning or a space in it.
+    pub(super) fn from(text: &'a str, start: usize) -> Self {
+        Self { text, at: start, word: String::new() }
     }
 
     /// The next word: where it stands, and in the form in which words are compared.
@@ -35,7 +40,8 @@ impl<'a> Words<'a> {
         let run = &self.text[range.clone()];
         self.word.clear();
         if run.is_ascii() {
-            self.word.extend(run.chars().take(LONGEST).map(|c| c.to_ascii_lowercase()));
+            self.word.push_str(&run[..run.len().min(LONGEST)]);
+            self.word.make_ascii_lowercase();
         } else {
             for c in run.chars().flat_map(char::to_lowercase).nfc() {
                 if self.word.len() + c.len_utf8() > LONGEST {
@@ -48,32 +54,48 @@ impl<'a> Words<'a> {
     }
 
     fn next_run(&mut self) -> Option<Range<usize>> {
-        let rest = &self.text[self.at..];
-        let mut skipped = 0;
+        let mut start = self.at;
         let first = loop {
-            let Some(c) = rest[skipped..].chars().next() else {
+            let Some(c) = char_at(self.text, start) else {
                 self.at = self.text.len();
                 return None;
             };
             // A mark alone has nothing to combine with, though some count as letters: composed, it might stand behind another.
-            if begins(c) && !is_combining_mark(c) {
+            if begins(c) && !is_mark(c) {
                 break c;
             }
-            skipped += escape(&rest[skipped..]).unwrap_or(c.len_utf8());
+            let escape = if c == ESCAPE { escape(&self.text[start..]) } else { None };
+            start += escape.unwrap_or(c.len_utf8());
         };
-        let behind = skipped + first.len_utf8();
-        let goes_on =
-            |c: char| is_combining_mark(c) || (!stands_alone(first) && begins(c) && !stands_alone(c));
-        let end = rest[behind..].find(|c| !goes_on(c)).map_or(rest.len(), |end| behind + end);
-        let start = self.at + skipped;
-        self.at += end;
+        let is_alone = stands_alone(first);
+        self.at = start + first.len_utf8();
+        while let Some(c) = char_at(self.text, self.at) {
+            if !(is_mark(c) || (!is_alone && begins(c) && !stands_alone(c))) {
+                break;
+            }
+            self.at += c.len_utf8();
+        }
         Some(start..self.at)
     }
 }
 
+/// The character that begins at `at`. Nearly all are ASCII, and that costs least.
+fn char_at(text: &str, at: usize) -> Option<char> {
+    match text.as_bytes().get(at) {
+        Some(byte) if byte.is_ascii() => Some(char::from(*byte)),
+        _ => text[at..].chars().next(),
+    }
+}
+
+fn is_mark(c: char) -> bool {
+    !c.is_ascii() && is_combining_mark(c)
+}
+
+const ESCAPE: char = '\u{1b}';
+
 /// How long the colour, or what else a terminal would obey, at the beginning of a text is: it is none of its words.
 pub(super) fn escape(text: &str) -> Option<usize> {
-    let parameters = text.strip_prefix("\u{1b}[")?;
+    let parameters = text.strip_prefix(ESCAPE)?.strip_prefix('[')?;
     let end = parameters.find(|c: char| !(c.is_ascii_digit() || matches!(c, ';' | ':' | '?')))?;
     parameters.as_bytes()[end].is_ascii_alphabetic().then_some(2 + end + 1)
 }
