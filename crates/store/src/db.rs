@@ -42,6 +42,8 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const PATIENCE: Duration = Duration::from_secs(15);
 /// SQLite: connections that read.
 const READERS: u32 = 4;
+/// SQLite: how many rows a statement may be ahead of who reads them. Where it is too few, each row costs two changes of thread.
+const ROWS_AHEAD: usize = 512;
 /// PostgreSQL: connections.
 const CONNECTIONS: u32 = 16;
 /// Prepared statements that each connection keeps: more than there are, inserts of each size included.
@@ -120,6 +122,7 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
             .after_release(|connection, _| Box::pin(is_reusable(connection)))
             .connect_with(writing)
             .await
@@ -129,6 +132,7 @@ impl Db {
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
             .after_release(|connection, _| Box::pin(is_reusable(connection)))
             .connect_with(options.read_only(true))
             .await
@@ -236,6 +240,7 @@ fn file_options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(PATIENCE)
         .foreign_keys(true)
+        .row_buffer_size(ROWS_AHEAD)
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging()
 }

@@ -100,13 +100,14 @@ macro_rules! sqlite_matches {
     };
 }
 
+// Each is looked up by its id: what the planner knows of words is no reason to read all documents.
 macro_rules! postgres_matches {
     () => {
-        "search_documents AS document WHERE document.id IN (\
-        SELECT rowid FROM search_words WHERE words @@ CAST(CAST($4 AS TEXT) AS TSQUERY) \
-        UNION ALL SELECT rowid FROM unnest(string_to_array(CAST($7 AS TEXT), chr(10))) AS term \
-        JOIN search_words ON words @@ CAST(term AS TSQUERY) GROUP BY rowid HAVING COUNT(DISTINCT term) = $8) \
-        AND document.id BETWEEN $5 AND $6"
+        "(SELECT rowid FROM search_words WHERE words @@ CAST(CAST($4 AS TEXT) AS TSQUERY) \
+        UNION SELECT rowid FROM unnest(string_to_array(CAST($7 AS TEXT), chr(10))) AS term \
+        JOIN search_words ON words @@ CAST(term AS TSQUERY) GROUP BY rowid HAVING COUNT(DISTINCT term) = $8) AS matching \
+        CROSS JOIN LATERAL (SELECT * FROM search_documents WHERE id = matching.rowid LIMIT 1) AS document \
+        WHERE document.id BETWEEN $5 AND $6"
     };
 }
 
@@ -129,12 +130,12 @@ macro_rules! wanted {
     };
 }
 
-/// A page: behind the key `$1`, `$2`, as far as the moment `$15`, `$3` rows. What is told of each is looked up for those alone.
+/// A page: behind the key `$1`, `$2`, as far as the moment `$15`, `$3` rows, and how many there are. What is told of each is looked up for those alone.
 macro_rules! page {
     ($matches:expr, $beyond:literal, $order:literal) => {
         concat!(
-            "SELECT document.*, task.name AS task_name, task.contract_id AS contract_of_task FROM (\
-            SELECT document.id FROM ",
+            "SELECT document.*, found.total, task.name AS task_name, task.contract_id AS contract_of_task FROM (\
+            SELECT document.id, COUNT(*) OVER () AS total FROM ",
             $matches,
             wanted!(),
             $beyond,
@@ -163,18 +164,6 @@ macro_rules! oldest {
     };
 }
 
-/// How many there are between the moments `$1` and `$2`, `$3` at most.
-macro_rules! counted {
-    ($matches:expr) => {
-        concat!(
-            "SELECT COUNT(*) FROM (SELECT 1 FROM ",
-            $matches,
-            wanted!(),
-            " AND document.moment >= $1 AND document.moment <= $2 LIMIT $3) AS counted"
-        )
-    };
-}
-
 /// How many are read at once by their numbers.
 const AT_ONCE: usize = 32;
 
@@ -197,7 +186,6 @@ statements! {
     @dialects {
         NEWEST = newest!(sqlite_matches!()), newest!(postgres_matches!());
         OLDEST = oldest!(sqlite_matches!()), oldest!(postgres_matches!());
-        COUNT = counted!(sqlite_matches!()), counted!(postgres_matches!());
     }
 }
 
@@ -208,6 +196,8 @@ struct Row {
     task_name: Option<String>,
     contract: Option<ContractId>,
     at: Timestamp,
+    /// How many documents there are from this page's first on.
+    total: i64,
 }
 
 impl Entity for Row {
@@ -219,6 +209,7 @@ impl Entity for Row {
             task_name: cells.maybe_text("task_name")?,
             contract: contract.or(cells.maybe_id("contract_of_task")?),
             at: at(cells.int("moment")?)?,
+            total: cells.int("total")?,
         })
     }
 }
@@ -258,7 +249,7 @@ impl Told {
     }
 }
 
-/// What of the owner has all that is looked for. A total is counted unless it is known from an earlier page.
+/// What of the owner has all that is looked for. `total`: what was counted for an earlier page.
 pub async fn find(
     tx: &mut Tx,
     owner: OwnerId,
@@ -275,10 +266,7 @@ pub async fn find(
     };
     let asked = Asked::of(tx.engine(), owner, query, filter, standing);
     let rows = asked.page(tx, seek).await?;
-    let total = match total {
-        Some(total) => total,
-        None => asked.count(tx).await?,
-    };
+    let total = total.unwrap_or_else(|| rows.first().map_or(0, |row| row.total.min(COUNTED + 1)));
     let page = seek.page(rows, total, |row: &Row| SearchKey { at: row.at, id: row.id });
     let mut told = Looked::at(tx, owner, query, standing.base(), &page.rows).await?;
     let hits = page.rows.into_iter().filter_map(|row| told.remove(&row.id).map(|told| hit(told, row)));
@@ -372,29 +360,6 @@ impl<'a> Asked<'a> {
             .fetch_all(c)
             .await);
         Ok(all(rows.act("search")?))
-    }
-
-    async fn count(&self, tx: &mut Tx) -> Result<i64, StoreError> {
-        let (from, to) = self.moments();
-        let statement = COUNT.of(tx.engine());
-        on!(tx, |c| sqlx::query_scalar(statement)
-            .bind(micros(from))
-            .bind(micros(to))
-            .bind(COUNTED + 1)
-            .bind(self.whole.as_str())
-            .bind(self.ids.0)
-            .bind(self.ids.1)
-            .bind(self.each.as_str())
-            .bind(self.terms)
-            .bind(self.owner.uuid())
-            .bind(self.filter.task.map(TaskId::uuid))
-            .bind(self.filter.contract.map(ContractId::uuid))
-            .bind(self.roles.as_deref())
-            .bind(self.tool.as_deref())
-            .bind(self.filter.errors_only)
-            .fetch_one(c)
-            .await)
-        .act("count what is found")
     }
 
     /// The first and the last moment that are wanted.
