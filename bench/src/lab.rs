@@ -1,6 +1,6 @@
 //! A server in this process on a database of its own, and a daemon's connection to it over the loopback.
 
-use crate::session::Frame;
+use crate::{http::Http, session::Frame};
 use anyhow::{Context, Result, anyhow, bail};
 use makima_client::{
     Client,
@@ -132,9 +132,18 @@ impl Lab {
         Ok(Self { place, db, server, key: user.api_key, owner: user.id, clock })
     }
 
+    fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
     /// A client with the owner's key.
     pub(crate) fn client(&self) -> Result<Client> {
-        Ok(Client::new(&format!("http://{}", self.server.address()), Some(self.key.clone()))?)
+        Ok(Client::new(&self.url(), Some(self.key.clone()))?)
+    }
+
+    /// One that doesn't read what it is answered.
+    pub(crate) fn http(&self) -> Result<Http> {
+        Http::new(self.url(), self.key.clone())
     }
 
     /// A task that nobody works on.

@@ -8,6 +8,7 @@ mod arguments;
 mod bars;
 mod content;
 mod environment;
+mod http;
 mod lab;
 mod printer;
 mod rounds;

@@ -3,6 +3,7 @@
 use crate::{
     arguments::Arguments,
     bars::engines,
+    http::Http,
     lab::{Conversation, Lab},
     rounds::{Contest, interleaved},
     session,
@@ -10,12 +11,12 @@ use crate::{
     table::{Limit, Outcome, Row},
 };
 use anyhow::{Result, ensure};
-use futures::StreamExt;
+use futures::TryStreamExt;
 use makima_client::Client;
 use makima_model::TaskId;
 use makima_store::Db;
 use makima_wire::ReadConversation;
-use std::{hint::black_box, pin::pin, time::Instant};
+use std::time::Instant;
 
 /// How many messages the conversation has, and how many are its end.
 const LENGTH: usize = 5_000;
@@ -38,8 +39,15 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
         }
         db.close().await;
         let sql = Sql::to(&lab.place, engine).await?;
-        let mut contest =
-            Reading { client: lab.client()?, task: task.id, conversation, sql, whole: false, rows: (0, 0) };
+        let mut contest = Reading {
+            client: lab.client()?,
+            http: lab.http()?,
+            task: task.id,
+            conversation,
+            sql,
+            whole: false,
+            rows: 0,
+        };
         let name = engine.name();
         let what = format!("the last {END} of {LENGTH} messages, {name}");
         let ratio = interleaved(&what, arguments.rounds(), &mut contest).await?;
@@ -58,11 +66,22 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
 
 struct Reading {
     client: Client,
+    http: Http,
     task: TaskId,
     conversation: Conversation,
     sql: Sql,
     whole: bool,
-    rows: (usize, usize),
+    rows: usize,
+}
+
+impl Reading {
+    fn wanted(&self) -> ReadConversation {
+        ReadConversation { limit: (!self.whole).then_some(END), ..ReadConversation::default() }
+    }
+
+    fn times(&self) -> usize {
+        if self.whole { 1 } else { TIMES }
+    }
 }
 
 const LAST: &str =
@@ -75,20 +94,10 @@ impl Contest for Reading {
     }
 
     async fn ours(&mut self) -> Result<f64> {
+        let (path, wanted) = (format!("mesh/tasks/{}/conversation", self.task), self.wanted());
         let start = Instant::now();
-        if self.whole {
-            self.rows.0 = 0;
-            let (_, rest) = self.client.stream_conversation(self.task, &ReadConversation::default()).await?;
-            let mut rest = pin!(rest);
-            while let Some(message) = rest.next().await {
-                black_box(message?);
-                self.rows.0 += 1;
-            }
-        } else {
-            let wanted = ReadConversation { limit: Some(END), ..ReadConversation::default() };
-            for _ in 0..TIMES {
-                self.rows.0 = self.client.read_conversation(self.task, &wanted).await?.messages.len();
-            }
+        for _ in 0..self.times() {
+            self.http.get(&path, &wanted).await?;
         }
         Ok(start.elapsed().as_secs_f64())
     }
@@ -96,22 +105,20 @@ impl Contest for Reading {
     async fn baseline(&mut self) -> Result<f64> {
         let ids = [self.conversation.branch.uuid(), self.conversation.owner.uuid()];
         let start = Instant::now();
-        if self.whole {
-            self.rows.1 = self.sql.read(ALL, ids).await?;
-        } else {
-            for _ in 0..TIMES {
-                self.rows.1 = self.sql.read(LAST, ids).await?;
-                for _ in 0..3 {
-                    self.client.me().await?;
-                }
+        for _ in 0..self.times() {
+            self.rows = self.sql.read(if self.whole { ALL } else { LAST }, ids).await?;
+            if !self.whole {
+                self.http.three_empty().await?;
             }
         }
         Ok(start.elapsed().as_secs_f64())
     }
 
     async fn settle(&mut self) -> Result<()> {
+        let (_, rest) = self.client.stream_conversation(self.task, &self.wanted()).await?;
+        let told = rest.try_fold(0, async |count, _| Ok(count + 1)).await?;
         let expected = if self.whole { LENGTH } else { END as usize };
-        ensure!(self.rows == (expected, expected), "both read the same: {:?}", self.rows);
+        ensure!((told, self.rows) == (expected, expected), "both read the same: {told} and {}", self.rows);
         Ok(())
     }
 }

@@ -3,17 +3,18 @@
 use crate::{
     arguments::Arguments,
     bars::engines,
-    content::Author,
+    http::Http,
     lab::{Conversation, Engine, Lab},
     printer,
     rounds::{Contest, Ratio, interleaved},
+    session,
     sizes::Sizes,
     sql::Sql,
     table::{Limit, Outcome, Row},
 };
 use anyhow::{Result, ensure};
 use makima_client::Client;
-use makima_model::{Message, MessageRole};
+use makima_model::search::of_message;
 use makima_store::Db;
 use makima_wire::Search;
 use sqlx::{Connection, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -23,8 +24,8 @@ use std::{
 };
 
 /// How many messages are looked through, and every how many of them has what is looked for.
-const MESSAGES: usize = 100_000;
-const EVERY: usize = 500;
+const MESSAGES: usize = 20_000;
+const EVERY: usize = 100;
 const SOUGHT: &str = "resolve_the_sought_identifier";
 /// How many searches a round makes.
 const SEARCHES: usize = 20;
@@ -39,8 +40,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
         let mut stored = Stored::with(engine).await?;
         let what = format!("a search for an identifier in {MESSAGES} messages, {name}");
         let ratio =
-            interleaved(&what, arguments.rounds(), &mut AgainstSql { stored: &mut stored, hits: (0, 0) })
-                .await?;
+            interleaved(&what, arguments.rounds(), &mut AgainstSql { stored: &mut stored, found: 0 }).await?;
         let baseline = "the bare full-text SQL that finds and reads as many".to_owned();
         outcome.rows.push(Row { bar: 11, what, baseline, ratio, limit: Limit::AtMost(3.0) });
         let share = stored.share().await?;
@@ -62,6 +62,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
 struct Stored {
     lab: Lab,
     client: Client,
+    http: Http,
     sql: Sql,
     bytes: usize,
 }
@@ -95,7 +96,7 @@ impl Stored {
                 Sql::Postgres(connection)
             }
         };
-        let mut stored = Self { client: lab.client()?, lab, sql, bytes: 0 };
+        let mut stored = Self { client: lab.client()?, http: lab.http()?, lab, sql, bytes: 0 };
         stored.fill().await?;
         stored.until_indexed().await?;
         if let Sql::Postgres(connection) = &mut stored.sql {
@@ -109,27 +110,20 @@ impl Stored {
         let task = self.lab.task("Measure it").await?;
         let conversation = Conversation { owner: self.lab.owner, branch: task.conversation_state.branch_id };
         let db = Db::open(&self.lab.place.url()).await?;
-        let mut author = Author::new(11);
+        let session = session::long();
         for start in (0..MESSAGES).step_by(WRITTEN) {
-            let mut texts = Vec::with_capacity(WRITTEN);
-            for n in start..start + WRITTEN {
-                let length = 100 + author.random.below(2900);
-                let mut text = match n % 3 {
-                    0 => author.prose(length / 4),
-                    1 => author.code(length),
-                    _ => author.output(length),
-                };
-                if n % EVERY == 0 {
-                    text.push_str(&format!("\nlet found = {SOUGHT}(input)?;"));
-                }
-                self.bytes += text.len();
-                texts.push(text);
+            let mut messages = session.messages(start, WRITTEN, &self.lab.clock);
+            for message in messages.iter_mut().step_by(EVERY) {
+                message.content.push_str(&format!("\nlet found = {SOUGHT}(input)?;"));
             }
-            let said = |text: &String| {
-                let clock = &self.lab.clock;
-                Message::said(clock.new_id(), MessageRole::Assistant, text.as_str(), clock.now())
-            };
-            conversation.append(&db, &texts.iter().map(said).collect::<Vec<_>>()).await?;
+            conversation.append(&db, &messages).await?;
+            let texts: Vec<String> = messages
+                .iter()
+                .map(|message| {
+                    of_message(message).iter().map(|text| &*text.text).collect::<Vec<_>>().join("\n")
+                })
+                .collect();
+            self.bytes += texts.iter().map(String::len).sum::<usize>();
             self.keep_bare(start, &texts).await?;
             printer::progress(&format!("  {} of {MESSAGES} messages are written", start + WRITTEN));
         }
@@ -184,9 +178,14 @@ impl Stored {
     }
 }
 
+/// A page of what has the identifier: the space behind it says that it is whole.
+fn wanted() -> Search {
+    Search { q: format!("{SOUGHT} "), limit: Some(PAGE), ..Search::default() }
+}
+
 struct AgainstSql<'a> {
     stored: &'a mut Stored,
-    hits: (usize, usize),
+    found: usize,
 }
 
 impl Contest for AgainstSql<'_> {
@@ -195,10 +194,10 @@ impl Contest for AgainstSql<'_> {
     }
 
     async fn ours(&mut self) -> Result<f64> {
-        let wanted = Search { q: format!("{SOUGHT} "), limit: Some(PAGE), ..Search::default() };
+        let wanted = wanted();
         let start = Instant::now();
         for _ in 0..SEARCHES {
-            self.hits.0 = black_box(self.stored.client.search(&wanted).await?).hits.len();
+            self.stored.http.get("search", &wanted).await?;
         }
         Ok(start.elapsed().as_secs_f64())
     }
@@ -206,7 +205,7 @@ impl Contest for AgainstSql<'_> {
     async fn baseline(&mut self) -> Result<f64> {
         let start = Instant::now();
         for _ in 0..SEARCHES {
-            self.hits.1 = match &mut self.stored.sql {
+            self.found = match &mut self.stored.sql {
                 Sql::Sqlite(connection) => {
                     black_box(sqlx::query(SQLITE_FIND).bind(SOUGHT).fetch_all(connection).await?).len()
                 }
@@ -219,8 +218,8 @@ impl Contest for AgainstSql<'_> {
     }
 
     async fn settle(&mut self) -> Result<()> {
-        let page = usize::try_from(PAGE)?;
-        ensure!(self.hits == (page, page), "both find as many: {:?}", self.hits);
+        let (told, page) = (self.stored.client.search(&wanted()).await?.hits.len(), usize::try_from(PAGE)?);
+        ensure!((told, self.found) == (page, page), "both find as many: {told} and {}", self.found);
         Ok(())
     }
 }

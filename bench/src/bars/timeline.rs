@@ -3,6 +3,7 @@
 use crate::{
     arguments::Arguments,
     bars::engines,
+    http::Http,
     lab::{Engine, Lab},
     printer,
     rounds::{Contest, interleaved},
@@ -72,6 +73,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
 struct Stored {
     lab: Lab,
     client: Client,
+    http: Http,
     sql: Sql,
 }
 
@@ -82,7 +84,7 @@ impl Stored {
         fill(&lab, &db, length).await?;
         db.close().await;
         let sql = Sql::to(&lab.place, engine).await?;
-        Ok(Self { client: lab.client()?, lab, sql })
+        Ok(Self { client: lab.client()?, http: lab.http()?, lab, sql })
     }
 
     /// The cursor at which page `n` begins.
@@ -138,7 +140,7 @@ struct AgainstSql<'a> {
     stored: &'a mut Stored,
     wanted: &'a ListTimeline,
     before: (Timestamp, Uuid),
-    rows: (usize, usize),
+    rows: usize,
 }
 
 const NEWEST: &str = "SELECT * FROM history_events WHERE owner_id = $1 AND (created_at, id) < ($2, $3) \
@@ -150,7 +152,7 @@ impl<'a> AgainstSql<'a> {
         let page = stored.client.timeline(wanted).await?;
         let first = page.entries.first().context("the page has entries")?;
         let before = (first.timestamp.plus(Duration::from_micros(1)), Uuid::nil());
-        Ok(Self { stored, wanted, before, rows: (0, 0) })
+        Ok(Self { stored, wanted, before, rows: 0 })
     }
 }
 
@@ -162,7 +164,7 @@ impl Contest for AgainstSql<'_> {
     async fn ours(&mut self) -> Result<f64> {
         let start = Instant::now();
         for _ in 0..PAGES {
-            self.rows.0 = self.stored.client.timeline(self.wanted).await?.entries.len();
+            self.stored.http.get("timeline", self.wanted).await?;
         }
         Ok(start.elapsed().as_secs_f64())
     }
@@ -172,7 +174,7 @@ impl Contest for AgainstSql<'_> {
         let (at, id) = self.before;
         let start = Instant::now();
         for _ in 0..PAGES {
-            self.rows.1 = match &mut self.stored.sql {
+            self.rows = match &mut self.stored.sql {
                 Sql::Sqlite(connection) => {
                     let query = sqlx::query(NEWEST).bind(owner).bind(at.to_string()).bind(id);
                     black_box(query.fetch_all(connection).await?).len()
@@ -182,15 +184,15 @@ impl Contest for AgainstSql<'_> {
                     black_box(query.fetch_all(connection).await?).len()
                 }
             };
-            for _ in 0..3 {
-                self.stored.client.me().await?;
-            }
+            self.stored.http.three_empty().await?;
         }
         Ok(start.elapsed().as_secs_f64())
     }
 
     async fn settle(&mut self) -> Result<()> {
-        ensure!(self.rows == (PAGE as usize, PAGE as usize), "both read a page: {:?}", self.rows);
+        let told = self.stored.client.timeline(self.wanted).await?.entries.len();
+        let page = PAGE as usize;
+        ensure!((told, self.rows) == (page, page), "both read a page: {told} and {}", self.rows);
         Ok(())
     }
 }
