@@ -1,6 +1,7 @@
 //! The rules, one use case a file, each over one transaction. They know no HTTP.
 
 mod answer_question;
+mod asked;
 mod cancel_task;
 mod change_contract;
 mod chats;
@@ -30,7 +31,7 @@ mod tasks;
 mod texts;
 mod timeline;
 
-pub(crate) use commands::AskedCommand;
+pub(crate) use asked::{Asked, Waiting};
 pub(crate) use contracts::{ContractView, contract_view, existing_contract};
 pub(crate) use conversation::{ConversationView, Messages};
 pub(crate) use daemons::Hearing;
@@ -116,6 +117,7 @@ struct Inner {
     metrics: Metrics,
     ingest: Ingest,
     connections: Connections,
+    waiting: Waiting,
     live: broadcast::Sender<(OwnerId, LiveDelta)>,
     /// When the database last was in the way of what daemons report.
     hindered: Mutex<Option<Instant>>,
@@ -159,6 +161,7 @@ impl App {
             limits: Limits::default(),
             ingest: Ingest::default(),
             connections: Connections::default(),
+            waiting: Waiting::default(),
             live: broadcast::Sender::new(1024),
             hindered: Mutex::new(None),
             failpoints,
@@ -224,6 +227,11 @@ impl App {
 
     pub(crate) fn ingest_workers(&self) -> &Ingest {
         &self.0.ingest
+    }
+
+    /// Who waits for what daemons are asked.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.0.waiting
     }
 
     pub(crate) fn connections(&self) -> &Connections {

@@ -207,7 +207,15 @@ async fn listen(
                 What::Delta(Piece { run, after, message, kind, text })
             }
             Ok(Ok(FromDaemon::Acknowledged { command })) => What::Acknowledged { command },
-            Ok(Ok(FromDaemon::Finished { command, outcome })) => What::Finished { command, outcome },
+            Ok(Ok(FromDaemon::Finished { command, outcome })) => {
+                match app.waiting().hand((owner, daemon), command, outcome) {
+                    Ok(()) => {
+                        let _ = out.send(ToDaemon::Settled { command }).await;
+                        continue;
+                    }
+                    Err(outcome) => What::Finished { command, outcome },
+                }
+            }
             Ok(Ok(FromDaemon::Entries { run, entries })) => What::Entries { run, entries },
         };
         let job = Job { daemon, what, out: out.clone(), failed: failed.clone() };

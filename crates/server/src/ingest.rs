@@ -193,8 +193,12 @@ async fn gather(mut jobs: mpsc::Receiver<Job>, ahead: mpsc::Sender<Gathered>) {
         let mut gathered = Gathered::default();
         gathered.add(first);
         while gathered.rows < ROWS {
-            let until = if gathered.is_awaited { Instant::now() } else { until };
-            let Ok(Some(job)) = timeout_at(until, jobs.recv()).await else { break };
+            let job = if gathered.is_awaited {
+                jobs.try_recv().ok()
+            } else {
+                timeout_at(until, jobs.recv()).await.ok().flatten()
+            };
+            let Some(job) = job else { break };
             gathered.add(job);
         }
         if ahead.send(gathered).await.is_err() {

@@ -69,10 +69,8 @@ impl<'a> Words<'a> {
         };
         let is_alone = stands_alone(first);
         self.at = start + first.len_utf8();
-        while let Some(c) = char_at(self.text, self.at) {
-            if !(is_mark(c) || (!is_alone && begins(c) && !stands_alone(c))) {
-                break;
-            }
+        let goes_on = |c: char| is_mark(c) || (!is_alone && begins(c) && !stands_alone(c));
+        while let Some(c) = char_at(self.text, self.at).filter(|c| goes_on(*c)) {
             self.at += c.len_utf8();
         }
         Some(start..self.at)

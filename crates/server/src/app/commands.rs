@@ -12,31 +12,6 @@ const CLAIM: i64 = 32;
 /// How often a command is looked at when nothing says that it is finished.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// A command that is forgotten when nobody waits for it any more: what comes of it is read once.
-pub(crate) struct AskedCommand {
-    pub(crate) app: App,
-    pub(crate) owner: OwnerId,
-    pub(crate) id: CommandId,
-}
-
-impl Drop for AskedCommand {
-    fn drop(&mut self) {
-        let (app, owner, id) = (self.app.clone(), self.owner, self.id);
-        tokio::spawn(async move {
-            if let Err(error) = forget(&app, owner, id).await {
-                let error = crate::error::chain(Some(&error));
-                tracing::warn!(command = %id, "a command that nobody waits for stays: {error}");
-            }
-        });
-    }
-}
-
-async fn forget(app: &App, owner: OwnerId, id: CommandId) -> Result<(), StoreError> {
-    let mut tx = app.db().begin().await?;
-    commands::forget(&mut tx, owner, id).await?;
-    tx.commit().await
-}
-
 impl App {
     /// Queues a command within `tx`; it is sent when that is committed.
     pub(crate) async fn queue(

@@ -4,7 +4,7 @@ mod computed;
 
 pub(crate) use computed::ComputedDiffs;
 
-use super::{App, commands::AskedCommand, points, tasks::existing, texts};
+use super::{App, points, tasks::existing, texts};
 use crate::{caller::Caller, error::ApiError};
 use makima_model::{
     DaemonId, DaemonStatus, OwnerId, Point, TaskId,
@@ -137,11 +137,9 @@ impl App {
     ) -> Result<GitDiff, ApiError> {
         let until = Instant::now() + self.settings().patience;
         let mut tx = self.db().begin().await?;
-        let id = self.queue(&mut tx, owner, daemon, None, &Command::Diff(wanted)).await?;
+        let mut asked = self.ask(&mut tx, owner, daemon, &Command::Diff(wanted)).await?;
         tx.commit().await?;
-        let _asked = AskedCommand { app: self.clone(), owner, id };
-        let outcome = self.finished(owner, id, until).await?;
-        match outcome {
+        match asked.outcome(until).await? {
             Some(CommandOutcome::Done(CommandResult::Diff(diff))) => Ok(diff),
             Some(CommandOutcome::Refused(refusal)) => Err(ApiError::new(refusal.code, refusal.message)),
             Some(CommandOutcome::Done(_)) | None => {

@@ -3,11 +3,11 @@
 use super::{lines::hashed, rows::Kept, spool::Folder};
 use crate::{
     App,
-    app::{AskedCommand, existing_task},
+    app::{Asked, existing_task},
     error::ApiError,
 };
 use makima_model::{DaemonId, DaemonStatus, ExportId, OwnerId, TaskId};
-use makima_store::{Run, Tx, commands, daemons, runs};
+use makima_store::{Run, Tx, daemons, runs};
 use makima_wire::{
     Code as ErrorCode, ExportedCheckpoint, ExportedCode, ExportedFile, WithoutCode, WithoutCodeReason,
     frame::{Bundled, BundledTag, Command, CommandOutcome, CommandResult, WantedBundle},
@@ -34,10 +34,10 @@ pub(super) struct Group {
 }
 
 /// A bundle that a daemon was asked for.
-pub(super) struct Asked {
+pub(super) struct AskedBundle {
     group: Group,
     number: u32,
-    command: AskedCommand,
+    question: Asked,
 }
 
 /// What the file of a bundle is called.
@@ -132,7 +132,7 @@ impl App {
         owner: OwnerId,
         export: ExportId,
         groups: Vec<Group>,
-    ) -> Result<Vec<Asked>, ApiError> {
+    ) -> Result<Vec<AskedBundle>, ApiError> {
         let mut asked = Vec::new();
         if groups.is_empty() {
             return Ok(asked);
@@ -150,8 +150,8 @@ impl App {
                 branches: group.branches.clone(),
                 tags: tags.collect(),
             };
-            let id = self.queue(&mut tx, owner, group.daemon, None, &Command::Bundle(wanted)).await?;
-            asked.push(Asked { group, number, command: AskedCommand { app: self.clone(), owner, id } });
+            let question = self.ask(&mut tx, owner, group.daemon, &Command::Bundle(wanted)).await?;
+            asked.push(AskedBundle { group, number, question });
         }
         tx.commit().await?;
         Ok(asked)
@@ -160,13 +160,13 @@ impl App {
     /// Waits for the bundles.
     pub(super) async fn code_that_came(
         &self,
-        asked: Vec<Asked>,
+        asked: Vec<AskedBundle>,
         folder: &Folder,
         files: &mut Vec<ExportedFile>,
     ) -> Result<Vec<ExportedCode>, ApiError> {
         let mut code = Vec::new();
-        for Asked { group, number, command } in asked {
-            let Bundled { bytes, missing } = self.bundled(&group, &command).await?;
+        for AskedBundle { group, number, mut question } in asked {
+            let Bundled { bytes, missing } = self.bundled(&mut question).await?;
             let file = match bytes {
                 0 => None,
                 bytes => {
@@ -194,13 +194,12 @@ impl App {
     }
 
     /// What came of a bundle. It is waited for as long as the daemon is there: what it takes depends on the repository alone.
-    async fn bundled(&self, group: &Group, command: &AskedCommand) -> Result<Bundled, ApiError> {
-        let AskedCommand { owner, id, .. } = *command;
+    async fn bundled(&self, question: &mut Asked) -> Result<Bundled, ApiError> {
         let stopping = self.stopping();
         loop {
             let until = Instant::now() + self.settings().patience;
             let outcome = tokio::select! {
-                outcome = self.finished(owner, id, until) => outcome?,
+                outcome = question.outcome(until) => outcome?,
                 () = stopping.cancelled() => return Err(no_daemon("the server stops")),
             };
             match outcome {
@@ -212,9 +211,7 @@ impl App {
                 None => {}
             }
             let mut tx = self.db().read().await?;
-            let daemon = daemons::get(&mut tx, owner, group.daemon).await?;
-            let is_there = daemon.is_some_and(|daemon| daemon.status == DaemonStatus::Online);
-            if !is_there || commands::get(&mut tx, owner, id).await?.is_none() {
+            if !question.may_be_answered(&mut tx).await? {
                 return Err(no_daemon("the daemon that has the code went away before all of it was there"));
             }
         }
