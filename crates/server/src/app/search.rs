@@ -9,10 +9,18 @@ use makima_store::{
 };
 use makima_wire::Search;
 use std::time::Duration;
-use tokio::{sync::broadcast::error::RecvError, time::Instant};
+use tokio::{
+    sync::broadcast::{
+        Receiver,
+        error::{RecvError, TryRecvError},
+    },
+    time::Instant,
+};
 
 /// How long the index lets things gather: each portion is a write more, which others wait for.
 const GATHER: Duration = Duration::from_millis(250);
+/// While more comes, the index rests so many times as long as it worked: what is said has to be kept, and is found a little later.
+const REST: u32 = 3;
 /// How often it is looked whether there is something when nothing says so, and how long after a failure.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a search waits for what was there when it was asked.
@@ -114,7 +122,7 @@ impl App {
                 () = searched.notified() => {}
             }
             let Some(app) = app.upgrade() else { return };
-            let result = app.index_all().await;
+            let result = app.index_all(&mut wakes).await;
             drop(app);
             gather = match result {
                 Ok(()) => GATHER,
@@ -144,7 +152,8 @@ impl App {
     }
 
     /// Takes portion after portion, one of each owner in turn, until all is indexed.
-    async fn index_all(&self) -> Result<(), StoreError> {
+    async fn index_all(&self, wakes: &mut Receiver<Wake>) -> Result<(), StoreError> {
+        let searched = self.searched();
         loop {
             let behind = search::behind(&mut self.db().read().await?).await?;
             if behind.is_empty() {
@@ -154,8 +163,16 @@ impl App {
             let mut failed = None;
             for owner in behind {
                 self.failpoints().at("index.portion").await;
+                let begun = Instant::now();
                 if let Err(error) = self.index_portion(owner).await {
                     failed = Some(error);
+                }
+                if has_more_come(wakes) {
+                    // Whoever searches doesn't wait for that either.
+                    tokio::select! {
+                        () = tokio::time::sleep(begun.elapsed() * REST) => {}
+                        () = searched.notified() => {}
+                    }
                 }
             }
             if let Some(error) = failed {
@@ -173,6 +190,18 @@ impl App {
             tx.commit().await?;
         }
         Ok(())
+    }
+}
+
+/// Whether something was written since this was last asked.
+fn has_more_come(wakes: &mut Receiver<Wake>) -> bool {
+    let mut has_come = false;
+    loop {
+        match wakes.try_recv() {
+            Ok(Wake::Events(_) | Wake::Lagged) | Err(TryRecvError::Lagged(_)) => has_come = true,
+            Ok(_) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return has_come,
+        }
     }
 }
 

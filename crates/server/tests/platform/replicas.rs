@@ -1,12 +1,13 @@
 //! Two servers on one PostgreSQL: what one must tell the other is a row.
 
-use crate::lab::*;
-use makima_model::{MessageRole, StopReason, TaskStatus};
+use crate::{diffs::with_two, lab::*};
+use makima_model::{MessageRole, Point, StopReason, TaskStatus, diff::GitDiff};
 use makima_wire::{
-    CreateTask,
+    CreateTask, DiffQuery,
     frame::{Command, CommandOutcome, CommandResult, FromDaemon, ToDaemon},
 };
 use sqlx::{Connection, PgConnection};
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_of_one_server_works_for_the_clients_of_another() {
@@ -35,6 +36,27 @@ async fn a_daemon_of_one_server_works_for_the_clients_of_another() {
     daemon.tell(start.run, 5, vec![ended(makima_model::RunOutcome::Interrupted)]).await;
     daemon.finish(command, CommandOutcome::Done(CommandResult::Done)).await;
     assert_eq!(stopping.await.unwrap().unwrap().status, TaskStatus::Interrupted);
+    lab.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_of_one_server_asks_is_answered_by_a_daemon_of_another() {
+    let lab = Lab::new(Engine::Postgres).await;
+    let (_server, client) = lab.replica().await;
+    let mut daemon = lab.daemon().await;
+    let (task, _, _) = with_two(&lab, &mut daemon).await;
+    let before = lab.count("SELECT COUNT(*) FROM daemon_commands").await;
+    let asking = tokio::spawn(async move {
+        client.checkpoint_diff(task.id, &Point::Number(2), &DiffQuery::default()).await
+    });
+    let (command, Command::Diff(_)) = daemon.command().await else { panic!("no diff") };
+    let told = GitDiff::default();
+    daemon.finish(command, CommandOutcome::Done(CommandResult::Diff(told.clone()))).await;
+    assert_eq!(asking.await.unwrap().unwrap().diff, told);
+    // It was stored, since who asked is elsewhere, and is forgotten once it was read.
+    while lab.count("SELECT COUNT(*) FROM daemon_commands").await > before {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     lab.verify().await;
 }
 

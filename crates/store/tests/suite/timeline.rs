@@ -589,6 +589,23 @@ async fn sqlite_has_each_page_from_an_index_in_its_order() {
 }
 
 #[tokio::test]
+async fn sqlite_counts_what_tells_of_the_trash_without_reading_the_rest() {
+    let lab = Lab::on_sqlite().await;
+    let mut connection = SqliteConnection::connect(&lab.url()).await.unwrap();
+    let all = makima_store::statements(Engine::Sqlite).into_iter();
+    let counts: Vec<String> =
+        all.filter(|text| text.contains("SUM(count)") && text.contains("'task_deleted'")).collect();
+    assert_eq!(counts.len(), 2);
+    for text in counts {
+        let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+        let steps: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(explained).fetch_all(&mut connection).await.unwrap();
+        let mut steps = steps.iter().map(|(.., step)| step).filter(|step| step.contains("history_events"));
+        assert!(steps.all(|step| step.contains("USING INDEX history_events_of_trash (owner_id=?")), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn postgres_can_have_each_page_from_an_index_in_its_order() {
     let lab = Lab::on_postgres().await;
     let mut connection = PgConnection::connect(&lab.url()).await.unwrap();
