@@ -131,8 +131,8 @@ impl Commands {
         Ok(true)
     }
 
-    /// Carries a command out without the disk, which it needs not, or which doesn't take it. It is not acknowledged: where this daemon goes
-    /// before it is done, it comes again.
+    /// Carries a command out without the disk, which it needs not, or which doesn't take it. It is not acknowledged: where
+    /// this daemon goes before it is done, it comes again.
     pub(crate) async fn take_unkept(
         self: &Arc<Self>,
         id: CommandId,

@@ -6,9 +6,9 @@ test('a repository is named by the end of its address', () => {
     [
       'git@github.com:tern/gateway.git',
       'https://example.com/tern/gateway/',
-      '/srv/code/work/gateway',
+      '/srv/tern/gateway',
       'gateway',
       '/',
     ].map(repositoryName),
-  ).toEqual(['tern/gateway', 'tern/gateway', 'work/gateway', 'gateway', '/'])
+  ).toEqual(['tern/gateway', 'tern/gateway', 'tern/gateway', 'gateway', '/'])
 })

@@ -130,7 +130,8 @@ macro_rules! wanted {
     };
 }
 
-/// A page: behind the key `$1`, `$2`, as far as the moment `$15`, `$3` rows, and how many there are. What is told of each is looked up for those alone.
+/// A page: behind the key `$1`, `$2`, as far as the moment `$15`, `$3` rows, and how many there are. What is told of each is
+/// looked up for those alone.
 macro_rules! page {
     ($matches:expr, $beyond:literal, $order:literal) => {
         concat!(
