@@ -21,8 +21,8 @@ statements! {
     ERASED = "SELECT hash FROM erased_blobs ORDER BY erased_at, hash LIMIT 100";
     IS_KEPT = "SELECT EXISTS (SELECT 1 FROM blobs WHERE hash = $1)";
     SWEPT = "DELETE FROM erased_blobs WHERE hash = $1";
-    WITH_PREFIX = "SELECT hash, bytes FROM blobs WHERE hash LIKE $1 || '%' ORDER BY hash";
-    ERASED_WITH_PREFIX = "SELECT hash FROM erased_blobs WHERE hash LIKE $1 || '%' ORDER BY hash";
+    WITH_PREFIX = "SELECT hash, bytes FROM blobs WHERE hash >= $1 AND hash < $1 || 'g' ORDER BY hash";
+    ERASED_WITH_PREFIX = "SELECT hash FROM erased_blobs WHERE hash >= $1 AND hash < $1 || 'g' ORDER BY hash";
     GET = "SELECT hash, bytes FROM blobs WHERE owner_id = $1 AND hash = $2";
 }
 

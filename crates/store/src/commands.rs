@@ -108,12 +108,13 @@ impl Entity for Command {
 statements! {
     QUEUE = "INSERT INTO daemon_commands (id, owner_id, daemon_id, run_id, state, codec, body, created_at, updated_at, \
         operation_id) VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $7, $8)";
+    // The states of those that are not done are said as the index says them: SQLite doesn't see that a state is one of them.
     CLAIM = "UPDATE daemon_commands SET state = 'sent', updated_at = $4 \
-        WHERE daemon_id = $1 AND owner_id = $2 AND state = 'queued' AND id IN \
-        (SELECT id FROM daemon_commands WHERE daemon_id = $1 AND state = 'queued' ORDER BY created_at, id LIMIT $3) \
-        RETURNING *";
+        WHERE daemon_id = $1 AND owner_id = $2 AND state = 'queued' AND id IN (SELECT id FROM daemon_commands \
+        WHERE daemon_id = $1 AND state = 'queued' AND state IN ('queued', 'sent', 'acknowledged') \
+        ORDER BY created_at, id LIMIT $3) RETURNING *";
     REQUEUE = "UPDATE daemon_commands SET state = 'queued', updated_at = $3 \
-        WHERE daemon_id = $1 AND owner_id = $2 AND state = 'sent'";
+        WHERE daemon_id = $1 AND owner_id = $2 AND state = 'sent' AND state IN ('queued', 'sent', 'acknowledged')";
     ACKNOWLEDGE = "UPDATE daemon_commands SET state = 'acknowledged', updated_at = $3 \
         WHERE id = $1 AND owner_id = $2 AND state IN ('queued', 'sent')";
     FINISH = "UPDATE daemon_commands SET state = $3, result_codec = $4, result = $5, error = $6, updated_at = $7 \

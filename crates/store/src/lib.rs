@@ -62,4 +62,4 @@ pub use tasks::Task;
 pub use users::{User, UserKind};
 
 #[doc(hidden)]
-pub use statements::all as statements;
+pub use statements::{all as statements, checks};

@@ -100,7 +100,8 @@ statements! {
         WHERE id = $1 AND owner_id = $2";
     TREE = "WITH RECURSIVE tree (id) AS (SELECT id FROM tasks WHERE id = $1 AND owner_id = $2 \
         UNION SELECT tasks.id FROM tasks JOIN tree ON tasks.parent_task_id = tree.id WHERE tasks.owner_id = $2) \
-        SELECT tasks.id FROM tasks JOIN tree ON tree.id = tasks.id WHERE tasks.deleted_at IS NULL ORDER BY tasks.id";
+        SELECT tasks.id FROM tree CROSS JOIN tasks WHERE tasks.id = tree.id AND tasks.deleted_at IS NULL \
+        ORDER BY tasks.id";
     COUNT_FILTERED = concat!("SELECT COUNT(*) FROM tasks WHERE owner_id = $1 AND deleted_at IS NULL", filters!("$2", "$3", "$4", "$5", "$6", "$7", "$8"));
     @lists {
         FILTERED = concat!(tasks!("owner_id = $4 AND deleted_at IS NULL"), filters!("$5", "$6", "$7", "$8", "$9", "$10", "$11"));

@@ -41,7 +41,7 @@ statements! {
     TAKE_TASKS = "UPDATE tasks SET deleted_at = NULL, deleted_by = NULL \
         WHERE owner_id = $1 AND deleted_by = $2 RETURNING id, contract_id";
     TAKE_CONTRACT = "UPDATE contracts SET deleted_at = NULL, deleted_by = NULL \
-        WHERE owner_id = $1 AND deleted_by = $2 RETURNING *";
+        WHERE owner_id = $1 AND deleted_at IS NOT NULL AND deleted_by = $2 RETURNING *";
     TASK_BY = "SELECT deleted_by FROM tasks WHERE id = $1 AND owner_id = $2 AND deleted_by IS NOT NULL";
     CONTRACT_BY = "SELECT deleted_by FROM contracts WHERE id = $1 AND owner_id = $2 AND deleted_by IS NOT NULL";
     // Changes nothing: who has a task's lock knows whether it has a live run, and keeps it so.

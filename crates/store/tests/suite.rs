@@ -28,6 +28,8 @@ mod imports;
 mod operations;
 #[path = "suite/places.rs"]
 mod places;
+#[path = "suite/plans.rs"]
+mod plans;
 #[path = "suite/runs.rs"]
 mod runs;
 #[path = "suite/schema.rs"]

@@ -143,8 +143,7 @@ statements! {
         AND seq < $4 AND role <> 'tool' ORDER BY seq";
     SIZES = "SELECT CAST(length(body) AS BIGINT) FROM conversation_messages \
         WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4 ORDER BY seq";
-    // So written, the owner is no reason for SQLite to go through all of theirs instead of looking the id up.
-    FIND = "SELECT branch_id, seq FROM conversation_messages WHERE id = $1 AND (owner_id = $2) IS TRUE \
+    FIND = "SELECT branch_id, seq FROM conversation_messages WHERE id = $1 AND owner_id = $2 \
         ORDER BY feed_seq DESC LIMIT 1";
     END_OF_RUN = "SELECT MAX(seq) + 1 FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 \
         AND run_number = $3";

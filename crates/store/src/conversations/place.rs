@@ -38,8 +38,7 @@ impl Entity for Place {
 }
 
 statements! {
-    // The owner as in `FIND`: else SQLite goes through all of theirs.
-    PLACES = "SELECT branch_id, seq, created_at FROM conversation_messages WHERE id = $1 AND (owner_id = $2) IS TRUE \
+    PLACES = "SELECT branch_id, seq, created_at FROM conversation_messages WHERE id = $1 AND owner_id = $2 \
         ORDER BY feed_seq DESC";
     PLACE = "SELECT branch_id, seq, created_at FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 \
         AND seq = $3";

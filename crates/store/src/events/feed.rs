@@ -74,6 +74,7 @@ macro_rules! after {
     };
 }
 
+// The tasks of a contract are asked for so that none is a reason to sort all that they have, for each page of it.
 statements! {
     NEWEST = "SELECT seq FROM owner_sequences WHERE owner_id = $1";
     HISTORY = after!(entries!(), "seq", "");
@@ -81,11 +82,11 @@ statements! {
     HISTORY_OF_TASK = after!(entries!(), "seq", "AND task_id = $5");
     EVENTS = after!("SELECT * FROM task_events WHERE ", "seq", "");
     EVENTS_OF_CONTRACT = after!("SELECT * FROM task_events WHERE ", "seq",
-        "AND task_id IN (SELECT id FROM tasks WHERE contract_id = $5)");
+        "AND (task_id IN (SELECT id FROM tasks WHERE contract_id = $5)) IS TRUE");
     EVENTS_OF_TASK = after!("SELECT * FROM task_events WHERE ", "seq", "AND task_id = $5");
     MESSAGES = after!("SELECT * FROM conversation_messages WHERE ", "feed_seq", "");
     MESSAGES_OF_CONTRACT = after!("SELECT * FROM conversation_messages WHERE ", "feed_seq",
-        "AND task_id IN (SELECT id FROM tasks WHERE contract_id = $5)");
+        "AND (task_id IN (SELECT id FROM tasks WHERE contract_id = $5)) IS TRUE");
     MESSAGES_OF_TASK = after!("SELECT * FROM conversation_messages WHERE ", "feed_seq", "AND task_id = $5");
     @numbered {
         OUTPUT_EVENTS by "seq" = "SELECT * FROM task_events WHERE owner_id = $3 AND task_id = $4 \

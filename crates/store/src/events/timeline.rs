@@ -11,7 +11,7 @@
 use crate::{
     Key, Page, Seek, StoreError, Tx,
     columns::{At, Cells, Entity, all, one_of},
-    db::{Engine, on},
+    db::on,
     error::Act,
     page::Order,
     statements::statements,
@@ -210,7 +210,7 @@ macro_rules! counted_of_kind {
 
 /// A kept count of the scope `$2`, of kinds `$3` and phases `$1`, less what of it lies in the trash, and what tells of that.
 macro_rules! kept {
-    ($events:literal, $trashed:expr, $telling:expr) => {
+    ($trashed:expr, $telling:expr) => {
         concat!(
             "SELECT CAST(COALESCE((SELECT SUM(count) FROM counters WHERE owner_id = $4 AND noun = 'history' \
             AND scope_id = $2 AND (', ' || $3 LIKE '%, ' || kind || ',%' OR $3 IS NULL) \
@@ -219,41 +219,12 @@ macro_rules! kept {
             $trashed,
             ") AND (', ' || $3 LIKE '%, ' || kind || ',%' OR $3 IS NULL) \
             AND (', ' || $1 LIKE '%, ' || phase || ',%' OR $1 IS NULL)), 0) \
-            + (SELECT COUNT(*) FROM ",
-            $events,
-            " WHERE owner_id = $4 AND ",
+            + (SELECT COUNT(*) FROM history_events WHERE owner_id = $4 AND ",
             tells_of_trash!(),
             " AND ",
             $telling,
             " AND (', ' || $3 LIKE '%, ' || event_type || ',%' OR $3 IS NULL) \
             AND (', ' || $1 LIKE '%, ' || phase || ',%' OR $1 IS NULL)) AS BIGINT)"
-        )
-    };
-}
-
-// A contract's count holds those of its tasks.
-macro_rules! owner_kept {
-    ($events:literal) => {
-        kept!(
-            $events,
-            concat!(
-                "SELECT id FROM contracts WHERE owner_id = $4 AND deleted_at IS NOT NULL \
-                UNION ALL SELECT id FROM tasks WHERE owner_id = $4 AND deleted_at IS NOT NULL \
-                AND (contract_id IS NULL OR contract_id NOT IN ",
-                trashed_contracts!(),
-                ")"
-            ),
-            concat!("(task_id IN ", trashed_tasks!(), " OR contract_id IN ", trashed_contracts!(), ")")
-        )
-    };
-}
-
-macro_rules! contract_kept {
-    ($events:literal) => {
-        kept!(
-            $events,
-            "SELECT id FROM tasks WHERE owner_id = $4 AND deleted_at IS NOT NULL AND contract_id = $2",
-            concat!("contract_id = $2 AND task_id IN ", trashed_tasks!())
         )
     };
 }
@@ -277,11 +248,21 @@ statements! {
     TASK_KEPT = "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM counters WHERE owner_id = $4 AND noun = 'history' \
         AND scope_id = $2 AND (', ' || $3 LIKE '%, ' || kind || ',%' OR $3 IS NULL) \
         AND (', ' || $1 LIKE '%, ' || phase || ',%' OR $1 IS NULL)";
-    // SQLite takes what tells of the trash for no fewer than all entries.
-    @dialects {
-        OWNER_KEPT = owner_kept!("history_events INDEXED BY history_events_of_trash"), owner_kept!("history_events");
-        CONTRACT_KEPT = contract_kept!("history_events INDEXED BY history_events_of_trash"), contract_kept!("history_events");
-    }
+    // A contract's count holds those of its tasks.
+    OWNER_KEPT = kept!(
+        concat!(
+            "SELECT id FROM contracts WHERE owner_id = $4 AND deleted_at IS NOT NULL \
+            UNION ALL SELECT id FROM tasks WHERE owner_id = $4 AND deleted_at IS NOT NULL \
+            AND (contract_id IS NULL OR contract_id NOT IN ",
+            trashed_contracts!(),
+            ")"
+        ),
+        concat!("(task_id IN ", trashed_tasks!(), " OR contract_id IN ", trashed_contracts!(), ")")
+    );
+    CONTRACT_KEPT = kept!(
+        "SELECT id FROM tasks WHERE owner_id = $4 AND deleted_at IS NOT NULL AND contract_id = $2",
+        concat!("contract_id = $2 AND task_id IN ", trashed_tasks!())
+    );
 }
 
 /// What is read by one statement after the other: rows that one index has in their order.
@@ -335,10 +316,10 @@ impl Of {
         }
     }
 
-    fn kept(self, engine: Engine) -> &'static str {
+    fn kept(self) -> &'static str {
         match self {
-            Self::Owner => OWNER_KEPT.of(engine),
-            Self::Contract(_) => CONTRACT_KEPT.of(engine),
+            Self::Owner => OWNER_KEPT,
+            Self::Contract(_) => CONTRACT_KEPT,
             Self::Task(_) => TASK_KEPT,
         }
     }
@@ -476,7 +457,7 @@ fn place(entry: &HistoryEntry) -> Key {
 async fn kept(tx: &mut Tx, owner: OwnerId, scope: &TimelineScope, bound: &Bound) -> Result<i64, StoreError> {
     let mut total = 0;
     for of in scope.parts() {
-        let statement = of.kept(tx.engine());
+        let statement = of.kept();
         total += on!(tx, |c| sqlx::query_scalar::<_, i64>(statement)
             .bind(bound.phases.as_deref())
             .bind(of.id(owner))

@@ -12,7 +12,7 @@ use makima_store::{
     snapshots, tasks,
 };
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 
 /// A message with everything that one can have.
 fn full(lab: &Lab) -> Message {
@@ -511,21 +511,4 @@ fn scattered(n: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-#[tokio::test]
-async fn sqlite_looks_a_message_up_by_its_id() {
-    let lab = Lab::on_sqlite().await;
-    let mut connection = SqliteConnection::connect(&lab.url()).await.unwrap();
-    let all = makima_store::statements(Engine::Sqlite).into_iter();
-    let lookups: Vec<String> =
-        all.filter(|text| text.contains("FROM conversation_messages WHERE id = $1")).collect();
-    assert!(!lookups.is_empty());
-    for text in lookups {
-        let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
-        let steps: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(explained).fetch_all(&mut connection).await.unwrap();
-        let by_id = "SEARCH conversation_messages USING INDEX conversation_messages_id (id=?)";
-        assert!(steps.iter().any(|(.., step)| step == by_id), "{text}\n{steps:#?}");
-    }
 }
