@@ -33,7 +33,7 @@ mod timeline;
 
 pub(crate) use asked::{Asked, Waiting};
 pub(crate) use contracts::{ContractView, contract_view, existing_contract};
-pub(crate) use conversation::{ConversationView, Messages};
+pub(crate) use conversation::{ConversationView, Messages, ShownMessage};
 pub(crate) use daemons::Hearing;
 pub(crate) use imports::{ImportView, view as import_view};
 pub(crate) use lists::{CursorKey, Listed};

@@ -144,7 +144,7 @@ fn told(item: FeedItem) -> (&'static str, FeedData) {
         FeedItem::TaskEvent(event) => ("task", FeedData::Task(shown::task_event(event))),
         FeedItem::Message(stored) => {
             let task_id = stored.task;
-            ("message", FeedData::Message { task_id, message: Box::new(shown::message(stored, None)) })
+            ("message", FeedData::Message { task_id, message: Box::new(shown::message(stored)) })
         }
     }
 }

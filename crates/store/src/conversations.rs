@@ -5,6 +5,7 @@ mod message;
 mod packed;
 mod place;
 mod reader;
+mod unread;
 
 pub(crate) use message::statements as message_statements;
 pub use message::{StoredMessage, end_of_run, find, read};
@@ -13,6 +14,7 @@ pub use packed::PackedMessage;
 pub(crate) use place::statements as place_statements;
 pub use place::{Place, agent_before, first_after, last_before, place, places, until};
 pub use reader::Reader;
+pub use unread::{Said, UnreadCall, UnreadMessage};
 
 use crate::{
     Key, Page, Seek, StoreError, Tx,

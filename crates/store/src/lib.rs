@@ -43,7 +43,7 @@ pub mod verify;
 pub use chats::{ChatConversation, ChatMessage};
 pub use checkpoints::Checkpoint;
 pub use commands::{Command, CommandState, NewCommand};
-pub use conversations::{Reader, StoredMessage};
+pub use conversations::{Reader, StoredMessage, UnreadMessage};
 pub use counters::Noun;
 pub use db::{Db, Engine, Schema, Tx, Wake};
 pub use error::{Hindrance, StoreError};

@@ -3,7 +3,7 @@
 mod messages;
 mod session;
 
-pub(crate) use messages::Messages;
+pub(crate) use messages::{Messages, ShownMessage};
 
 use super::{
     App, Listed, lists,

@@ -2,10 +2,14 @@
 //! branches have of it that are not exported comes with it, as far as it is needed.
 
 use super::{lines::Lines, spool::Folder};
-use crate::{app::Messages, error::ApiError, routes::shown};
+use crate::{
+    app::Messages,
+    error::ApiError,
+    routes::shown::{self, PassedOn},
+};
 use makima_model::{Branch, BranchId, NativeLine, OwnerId, Position, TaskId};
 use makima_store::{Db, Reader, conversations::History, native::LineReader};
-use makima_wire::{ConversationMessage, ExportedFile};
+use makima_wire::ExportedFile;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -32,7 +36,7 @@ struct MessageLine {
     task_id: TaskId,
     branch_id: BranchId,
     #[serde(flatten)]
-    message: ConversationMessage,
+    message: PassedOn,
 }
 
 /// A line of the agent's own record, as it wrote it.
@@ -103,10 +107,10 @@ impl Conversations {
                 if piece.is_empty() {
                     break;
                 }
-                for (stored, input) in piece {
+                for message in piece {
                     read += 1;
-                    let (task_id, branch_id) = (stored.task, stored.branch);
-                    let message = shown::message(stored, input);
+                    let (task_id, branch_id) = (message.stored.task, message.stored.branch);
+                    let message = shown::passed_on(message);
                     file.push(&MessageLine { task_id, branch_id, message }).await?;
                 }
             }

@@ -9,7 +9,7 @@ mod words;
 use super::{Exported, file_name, walk::Walk};
 use crate::{
     App,
-    app::{Messages, existing_contract, existing_task},
+    app::{Messages, ShownMessage, existing_contract, existing_task},
     caller::Caller,
     error::ApiError,
 };
@@ -129,9 +129,10 @@ impl Page {
         } else if let Some(mut telling) = self.telling.take() {
             let piece = telling.messages.next().await?;
             let is_end = piece.is_empty();
-            for (stored, input) in piece {
+            for ShownMessage { stored, input } in piece {
                 self.checkpoints_until(&mut telling, stored.seq).await?;
-                self.tell(&mut telling, stored, input);
+                let input = input.map(|input| serde_json::from_str(input.get())).transpose();
+                self.tell(&mut telling, stored.read()?, input.map_err(ApiError::internal)?);
             }
             if is_end {
                 self.answerless(&mut telling);

@@ -1,13 +1,14 @@
 //! Rows as the API shows them.
 
+use crate::app::ShownMessage;
 use makima_model as model;
 use makima_store::{FeedItem, HistoryEntry, SearchHit, StoredMessage};
 use makima_wire as wire;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer, de::DeserializeOwned};
+use serde_json::{Value, json, value::RawValue};
 
-/// A message. `input` is what its tool was called with, where the caller knows.
-pub(crate) fn message(stored: StoredMessage, input: Option<Value>) -> wire::ConversationMessage {
+/// A message, without what its tool was called with.
+pub(crate) fn message(stored: StoredMessage) -> wire::ConversationMessage {
     let message = stored.message;
     wire::ConversationMessage {
         id: message.id,
@@ -20,13 +21,79 @@ pub(crate) fn message(stored: StoredMessage, input: Option<Value>) -> wire::Conv
         tool_calls: (!message.tool_calls.is_empty()).then_some(message.tool_calls),
         tool_call_id: message.tool_call_id,
         tool_name: message.tool_name,
-        tool_input: input,
+        tool_input: None,
         tool_result: message.tool_result,
         is_error: message.is_error,
         token_count: message.token_count,
         cost_usd: message.cost_usd,
         model: message.model,
         incomplete: message.incomplete,
+    }
+}
+
+/// A [`wire::ConversationMessage`] of which the texts are passed on as they are stored.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PassedOn {
+    id: model::MessageId,
+    role: model::MessageRole,
+    #[serde(serialize_with = "or_empty")]
+    content: Option<Box<RawValue>>,
+    timestamp: model::Timestamp,
+    index: i64,
+    run_number: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_name: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_input: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_result: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_error: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_count: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_usd: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    incomplete: bool,
+}
+
+fn or_empty<S: Serializer>(text: &Option<Box<RawValue>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match text {
+        Some(text) => text.serialize(serializer),
+        None => serializer.serialize_str(""),
+    }
+}
+
+/// A message of a conversation.
+pub(crate) fn passed_on(ShownMessage { stored, input }: ShownMessage) -> PassedOn {
+    let message = stored.message;
+    PassedOn {
+        id: message.id,
+        role: message.role,
+        content: message.said.content,
+        timestamp: message.timestamp,
+        index: stored.seq,
+        run_number: stored.run_number,
+        thinking: message.said.thinking,
+        tool_calls: message.said.tool_calls,
+        tool_call_id: message.said.tool_call_id,
+        tool_name: message.said.tool_name,
+        tool_input: input,
+        tool_result: message.said.tool_result,
+        is_error: message.said.is_error,
+        token_count: message.token_count,
+        cost_usd: message.cost_usd,
+        model: message.said.model,
+        incomplete: message.said.incomplete,
     }
 }
 
@@ -59,7 +126,7 @@ pub(crate) fn output(item: FeedItem) -> Option<wire::TaskEvent> {
             previous_status: None,
             new_status: None,
             created_at: stored.message.timestamp,
-            event_data: json!({ "message": message(stored, None) }),
+            event_data: json!({ "message": message(stored) }),
         }),
     }
 }
@@ -131,5 +198,62 @@ impl Known {
     /// What is left of it, if anything is.
     fn rest(self) -> Option<Value> {
         Some(self.0).filter(|rest| rest.as_object().is_none_or(|fields| !fields.is_empty()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use makima_store::{UnreadMessage, conversations::Said};
+
+    fn raw(json: &str) -> Option<Box<RawValue>> {
+        Some(serde_json::from_str(json).unwrap())
+    }
+
+    fn stored(role: model::MessageRole, said: Said) -> StoredMessage<UnreadMessage> {
+        let is_said = said.content.is_some();
+        StoredMessage {
+            seq: 7,
+            branch: model::BranchId::from(uuid::Uuid::from_u128(1)),
+            task: model::TaskId::from(uuid::Uuid::from_u128(2)),
+            run_number: 3,
+            feed_seq: 40,
+            message: UnreadMessage {
+                id: model::MessageId::from(uuid::Uuid::from_u128(3)),
+                role,
+                timestamp: "2026-01-15T10:30:00.123456Z".parse().unwrap(),
+                token_count: is_said.then_some(12),
+                cost_usd: is_said.then_some(0.25),
+                said,
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_passed_on_is_what_is_read_and_written_again() {
+        let all = Said {
+            content: raw(r#""a \"b\" \u0000 ü""#),
+            thinking: raw(r#""hm""#),
+            tool_calls: raw(r#"[{"id":"toolu_1","name":"Bash","input":{"command":["ls",1.5,null]}}]"#),
+            tool_call_id: Some("toolu_0".into()),
+            tool_name: raw(r#""Read""#),
+            tool_result: raw(r#""line\n""#),
+            is_error: Some(false),
+            model: raw(r#""m-1""#),
+            incomplete: true,
+        };
+        let nothing = Said::default();
+        let input = r#"{"file_path":"a.rs"}"#;
+        for (role, said, input) in [
+            (model::MessageRole::Assistant, all.clone(), None),
+            (model::MessageRole::Tool, all, raw(input)),
+            (model::MessageRole::User, nothing, None),
+        ] {
+            let stored = stored(role, said);
+            let mut read = message(stored.clone().read().unwrap());
+            read.tool_input = input.as_ref().map(|input| serde_json::from_str(input.get()).unwrap());
+            let passed = passed_on(ShownMessage { stored, input });
+            assert_eq!(serde_json::to_string(&passed).unwrap(), serde_json::to_string(&read).unwrap());
+        }
     }
 }

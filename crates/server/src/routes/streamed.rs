@@ -28,11 +28,11 @@ fn pieces(messages: Messages) -> impl Stream<Item = Result<Bytes, BoxError>> {
             return Ok(None);
         }
         let mut text = Vec::new();
-        for (stored, input) in piece {
+        for message in piece {
             if !std::mem::take(&mut first) {
                 text.push(b',');
             }
-            serde_json::to_writer(&mut text, &shown::message(stored, input))?;
+            serde_json::to_writer(&mut text, &shown::passed_on(message))?;
         }
         Ok(Some((Bytes::from(text), (messages, first))))
     })

@@ -14,9 +14,9 @@ use makima_model::{
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// A message, and where it stands.
+/// A message, and where it stands. `M` is a [`Message`], or an [unread](super::UnreadMessage) one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StoredMessage {
+pub struct StoredMessage<M = Message> {
     /// Its number in the conversation.
     pub seq: i64,
     /// The branch that holds it.
@@ -28,7 +28,7 @@ pub struct StoredMessage {
     /// Its number among the owner's events and output.
     pub feed_seq: i64,
     /// The message.
-    pub message: Message,
+    pub message: M,
 }
 
 /// What a message says, without what has columns.
@@ -106,32 +106,38 @@ impl<'a> NewBody<'a> {
     }
 }
 
-impl Entity for StoredMessage {
+impl<M: Entity> Entity for StoredMessage<M> {
     fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
-        let body = unpacked(cells, "codec", "body")?;
-        let body: Body = serde_json::from_slice(&body).map_err(|error| wrong("body", error))?;
         Ok(Self {
             seq: cells.int("seq")?,
             branch: cells.id("branch_id")?,
             task: cells.id("task_id")?,
             run_number: cells.int("run_number")?,
             feed_seq: cells.int("feed_seq")?,
-            message: Message {
-                id: cells.id("id")?,
-                role: cells.word("role")?,
-                content: body.content,
-                timestamp: cells.at("created_at")?,
-                thinking: body.thinking,
-                tool_calls: body.tool_calls,
-                tool_call_id: body.tool_call_id,
-                tool_name: body.tool_name,
-                tool_result: body.tool_result,
-                is_error: body.is_error,
-                token_count: cells.maybe_int("token_count")?,
-                cost_usd: cells.maybe_real("cost_usd")?,
-                model: body.model,
-                incomplete: body.incomplete,
-            },
+            message: M::read(cells)?,
+        })
+    }
+}
+
+impl Entity for Message {
+    fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
+        let body = unpacked(cells, "codec", "body")?;
+        let body: Body = serde_json::from_slice(&body).map_err(|error| wrong("body", error))?;
+        Ok(Self {
+            id: cells.id("id")?,
+            role: cells.word("role")?,
+            content: body.content,
+            timestamp: cells.at("created_at")?,
+            thinking: body.thinking,
+            tool_calls: body.tool_calls,
+            tool_call_id: body.tool_call_id,
+            tool_name: body.tool_name,
+            tool_result: body.tool_result,
+            is_error: body.is_error,
+            token_count: cells.maybe_int("token_count")?,
+            cost_usd: cells.maybe_real("cost_usd")?,
+            model: body.model,
+            incomplete: body.incomplete,
         })
     }
 }
@@ -168,13 +174,13 @@ pub async fn read(
     Ok(messages)
 }
 
-pub(super) async fn read_span(
+pub(super) async fn read_span<M: Entity + Send + Unpin>(
     tx: &mut Tx,
     owner: OwnerId,
     branch: BranchId,
     seqs: Range<i64>,
     with_results: bool,
-) -> Result<Vec<StoredMessage>, StoreError> {
+) -> Result<Vec<StoredMessage<M>>, StoreError> {
     let statement = if with_results { SPAN } else { SPAN_WITHOUT_RESULTS };
     let rows = on!(tx, |c| sqlx::query_as(statement)
         .bind(branch.uuid())

@@ -1,6 +1,6 @@
 //! Where in a conversation something stands: found by keys and ranges of keys, never by reading the conversation through.
 
-use super::StoredMessage;
+use super::{StoredMessage, UnreadMessage};
 use crate::{
     StoreError, Tx,
     columns::{Cells, Entity, all, one},
@@ -167,7 +167,7 @@ pub async fn agent_before(
     lineage: &[Branch],
     at: Position,
     seq: i64,
-) -> Result<Option<StoredMessage>, StoreError> {
+) -> Result<Option<StoredMessage<UnreadMessage>>, StoreError> {
     for Span { branch, seqs: span } in spans(lineage, at)?.into_iter().rev() {
         if span.start >= seq {
             continue;

@@ -1,11 +1,12 @@
 //! Reading a conversation of any length, a piece at a time.
 
 use super::{
-    StoredMessage,
+    StoredMessage, UnreadMessage,
     message::{read_span, sizes},
 };
 use crate::{
     Db, StoreError,
+    columns::Entity,
     page::{PIECE_ROWS, fitting},
 };
 use makima_model::{
@@ -52,6 +53,15 @@ impl Reader {
 
     /// The next messages; empty when there are no more.
     pub async fn next(&mut self) -> Result<Vec<StoredMessage>, StoreError> {
+        self.piece().await
+    }
+
+    /// The same, to be passed on.
+    pub async fn next_unread(&mut self) -> Result<Vec<StoredMessage<UnreadMessage>>, StoreError> {
+        self.piece().await
+    }
+
+    async fn piece<M: Entity + Send + Unpin>(&mut self) -> Result<Vec<StoredMessage<M>>, StoreError> {
         if self.spans.is_empty() {
             return Ok(Vec::new());
         }

@@ -142,6 +142,21 @@ on_both_engines! {
         assert_eq!(conversations::read(&mut tx, other, &lineage, head, 0..9).await.unwrap(), []);
     }
 
+    async fn a_message_that_is_passed_on_is_the_same_when_it_is_read(lab: Lab) {
+        let owner = lab.owner().await;
+        let task = lab.task(owner).await;
+        let messages = [full(&lab), lab.said(""), lab.said("a \0 \" ü")];
+        lab.append(owner, task.conversation, &messages).await;
+        let lineage = conversations::lineage(&mut lab.read().await, owner, task.conversation).await.unwrap();
+        let reader = || Reader::new(&lab.db, owner, &lineage, lineage[0].head(), 0..3).unwrap();
+        let unread = reader().next_unread().await.unwrap();
+        let call = unread[0].message.calls().unwrap().remove(0);
+        assert_eq!((call.id.as_str(), call.input.get()), ("toolu_1", "{\"command\":\"a\\u0000b\"}"));
+        let read: Vec<_> = unread.into_iter().map(|stored| stored.read().unwrap()).collect();
+        assert_eq!(read, reader().next().await.unwrap());
+        assert_eq!(read.into_iter().map(|stored| stored.message).collect::<Vec<_>>(), messages);
+    }
+
     async fn a_message_is_found_before_and_after_it_is_committed(lab: Lab) {
         let (owner, other) = (lab.owner().await, lab.owner().await);
         let task = lab.task(owner).await;

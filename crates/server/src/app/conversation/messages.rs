@@ -1,8 +1,8 @@
 //! The messages of a conversation as they are shown: a piece at a time, each tool's result with what the tool was called with.
 
 use makima_model::{Branch, OwnerId, Position};
-use makima_store::{Db, Reader, StoreError, StoredMessage, conversations};
-use serde_json::Value;
+use makima_store::{Db, Reader, StoreError, StoredMessage, UnreadMessage, conversations};
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 
 /// How many of the agent's messages before the first one that is shown may hold the calls of results that are.
@@ -14,8 +14,15 @@ pub(crate) struct Messages {
     with_calls: bool,
     with_results: bool,
     /// Calls whose results haven't come yet: what the tool was called with isn't stored twice.
-    calls: HashMap<String, Value>,
+    calls: HashMap<String, Box<RawValue>>,
     before: Option<Before>,
+}
+
+/// A message that is shown.
+pub(crate) struct ShownMessage {
+    pub(crate) stored: StoredMessage<UnreadMessage>,
+    /// Of a tool's result: what the tool was called with, where that is known.
+    pub(crate) input: Option<Box<RawValue>>,
 }
 
 /// What was said before the first message that is shown.
@@ -50,32 +57,30 @@ impl Messages {
     }
 
     /// The next piece; empty when there is no more.
-    pub(crate) async fn next(&mut self) -> Result<Vec<(StoredMessage, Option<Value>)>, StoreError> {
+    pub(crate) async fn next(&mut self) -> Result<Vec<ShownMessage>, StoreError> {
         let mut piece = Vec::new();
-        for mut stored in self.reader.next().await? {
+        for mut stored in self.reader.next_unread().await? {
             let mut input = None;
             if !self.with_calls {
-                stored.message.tool_calls.clear();
+                stored.message.said.tool_calls = None;
             } else if self.with_results {
-                for call in &stored.message.tool_calls {
-                    self.calls.insert(call.id.clone(), call.input.clone());
-                }
-                if let Some(id) = &stored.message.tool_call_id {
+                self.calls.extend(stored.message.calls()?.into_iter().map(|call| (call.id, call.input)));
+                if let Some(id) = &stored.message.said.tool_call_id {
                     input = self.input(id).await?;
                 }
             }
-            piece.push((stored, input));
+            piece.push(ShownMessage { stored, input });
         }
         Ok(piece)
     }
 
     /// What the tool was called with whose result this is.
-    async fn input(&mut self, call: &str) -> Result<Option<Value>, StoreError> {
+    async fn input(&mut self, call: &str) -> Result<Option<Box<RawValue>>, StoreError> {
         while !self.calls.contains_key(call)
             && let Some(before) = &mut self.before
             && let Some(stored) = before.next().await?
         {
-            for call in stored.message.tool_calls {
+            for call in stored.message.calls()? {
                 self.calls.entry(call.id).or_insert(call.input);
             }
         }
@@ -85,7 +90,7 @@ impl Messages {
 
 impl Before {
     /// The agent's last message that wasn't looked at yet.
-    async fn next(&mut self) -> Result<Option<StoredMessage>, StoreError> {
+    async fn next(&mut self) -> Result<Option<StoredMessage<UnreadMessage>>, StoreError> {
         if self.left == 0 || self.at.seq == 0 {
             return Ok(None);
         }
