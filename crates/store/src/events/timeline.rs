@@ -70,19 +70,19 @@ macro_rules! entries {
 }
 pub(super) use entries;
 
-/// Phases, and subtypes of kind `task`; each parameter first stands where its type shows.
+/// Phases, and subtypes of kind `task`. Whether they are asked for at all comes first: that is looked at for each row.
 macro_rules! filters {
     () => {
-        " AND (', ' || $7 LIKE '%, ' || phase || ',%' OR $7 IS NULL) \
-        AND (', ' || $8 LIKE '%, ' || event_subtype || ',%' OR event_type <> 'task' OR $8 IS NULL) \
-        AND (', ' || $9 NOT LIKE '%, ' || event_subtype || ',%' OR event_type <> 'task' OR $9 IS NULL)"
+        " AND (CAST($7 AS TEXT) IS NULL OR ', ' || $7 LIKE '%, ' || phase || ',%') \
+        AND (CAST($8 AS TEXT) IS NULL OR event_type <> 'task' OR ', ' || $8 LIKE '%, ' || event_subtype || ',%') \
+        AND (CAST($9 AS TEXT) IS NULL OR event_type <> 'task' OR ', ' || $9 NOT LIKE '%, ' || event_subtype || ',%')"
     };
 }
 
 /// Of these kinds, or of any.
 macro_rules! of_kinds {
     () => {
-        concat!(" AND (', ' || $6 LIKE '%, ' || event_type || ',%' OR $6 IS NULL)", filters!())
+        concat!(" AND (CAST($6 AS TEXT) IS NULL OR ', ' || $6 LIKE '%, ' || event_type || ',%')", filters!())
     };
 }
 

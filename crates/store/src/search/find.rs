@@ -8,7 +8,7 @@ use super::{
     micros, standing, words,
 };
 use crate::{
-    HistoryEntry, Page, Seek, StoreError, StoredMessage, Tx,
+    HistoryEntry, Page, Seek, StoreError, Tx,
     columns::{Cells, Entity, Of, all, one_of, text, wrong},
     db::{Engine, on},
     error::Act,
@@ -18,7 +18,7 @@ use crate::{
 };
 use futures::TryStreamExt;
 use makima_model::{
-    ContractId, MessageId, MessageRole, OwnerId, Point, TaskEvent, TaskId, Timestamp,
+    ContractId, Message, MessageId, MessageRole, OwnerId, Point, TaskEvent, TaskId, Timestamp,
     search::{
         HitKind, Query, Snippet, Text, of_checkpoint, of_history_event, of_message, of_task_event, snippet,
     },
@@ -124,8 +124,8 @@ macro_rules! wanted {
         AND (document.task_id = $10 OR $10 IS NULL) \
         AND (document.contract_id = $11 OR document.task_id IN (SELECT id FROM tasks WHERE contract_id = $11) \
         OR $11 IS NULL) \
-        AND (', ' || $12 LIKE '%, ' || document.role || ',%' OR $12 IS NULL) \
-        AND (', ' || document.tools || ', ' LIKE $13 ESCAPE '\\' OR $13 IS NULL) \
+        AND (CAST($12 AS TEXT) IS NULL OR ', ' || $12 LIKE '%, ' || document.role || ',%') \
+        AND (CAST($13 AS TEXT) IS NULL OR ', ' || document.tools || ', ' LIKE $13 ESCAPE '\\') \
         AND (document.is_error OR NOT $14)"
     };
 }
@@ -135,8 +135,8 @@ macro_rules! wanted {
 macro_rules! page {
     ($matches:expr, $beyond:literal, $order:literal) => {
         concat!(
-            "SELECT document.*, found.total, task.name AS task_name, task.contract_id AS contract_of_task FROM (\
-            SELECT document.id, COUNT(*) OVER () AS total FROM ",
+            "SELECT document.id, document.task_id, COALESCE(document.contract_id, task.contract_id) AS contract_id, \
+            document.moment, task.name AS task_name, found.total FROM (SELECT document.id, COUNT(*) OVER () AS total FROM ",
             $matches,
             wanted!(),
             $beyond,
@@ -181,7 +181,10 @@ macro_rules! numbered {
 }
 
 statements! {
-    MESSAGES = numbered!("SELECT * FROM conversation_messages", "feed_seq");
+    MESSAGES = numbered!(
+        "SELECT id, role, created_at, token_count, cost_usd, codec, body, feed_seq FROM conversation_messages",
+        "feed_seq"
+    );
     EVENTS = numbered!("SELECT * FROM task_events", "seq");
     HISTORY = numbered!("SELECT *, NULL AS task_name FROM history_events", "seq");
     @dialects {
@@ -203,15 +206,23 @@ struct Row {
 
 impl Entity for Row {
     fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
-        let contract = cells.maybe_id("contract_id")?;
         Ok(Self {
             id: cells.int("id")?,
             task: cells.maybe_id("task_id")?,
             task_name: cells.maybe_text("task_name")?,
-            contract: contract.or(cells.maybe_id("contract_of_task")?),
+            contract: cells.maybe_id("contract_id")?,
             at: at(cells.int("moment")?)?,
             total: cells.int("total")?,
         })
+    }
+}
+
+/// A message, and its number among what is the owner's.
+struct Numbered(i64, Message);
+
+impl Entity for Numbered {
+    fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
+        Ok(Self(cells.int("feed_seq")?, Message::read(cells)?))
     }
 }
 
@@ -421,21 +432,20 @@ impl<'a> Looked<'a> {
             }
             let mut rows = query.fetch(c);
             loop {
-                let row: Option<Of<StoredMessage>> = match rows.try_next().await {
+                let row: Option<Of<Numbered>> = match rows.try_next().await {
                     Ok(row) => row,
                     Err(error) => break Err(error),
                 };
-                let Some(Of(stored)) = row else { break Ok(()) };
-                let message = &stored.message;
-                let told = Told::of(HitKind::Message, snippet(&of_message(message), self.query));
+                let Some(Of(Numbered(seq, message))) = row else { break Ok(()) };
+                let told = Told::of(HitKind::Message, snippet(&of_message(&message), self.query));
                 let told = Told {
                     message: Some(message.id),
                     role: Some(message.role),
-                    tool: message.tool_name.clone().or(told.tool),
-                    is_error: is_error(message),
+                    is_error: is_error(&message),
+                    tool: message.tool_name.or(told.tool),
                     ..told
                 };
-                self.told.insert(self.base + stored.feed_seq, told);
+                self.told.insert(self.base + seq, told);
             }
         });
         read.act("read what was found")
