@@ -18,6 +18,9 @@ use crate::lab::{Lab, Repo, Task};
 /// Lines of a file whose content tells itself: its name, its generation, and the line's number.
 const LINES: usize = 3_000;
 
+/// How often something is appended to a log before it begins anew.
+const APPENDED: usize = 2_000;
+
 fn line(name: &str, generation: usize, number: usize) -> String {
     format!("{name} {generation:010} {number:08}\n")
 }
@@ -61,7 +64,11 @@ impl Writers {
         });
         let log = at("appended");
         all.add(OFTEN, move |generation| {
-            let mut file = File::options().append(true).create(true).open(&log).unwrap();
+            let generation = generation % APPENDED;
+            if generation == 0 {
+                File::create(&log).unwrap();
+            }
+            let mut file = File::options().append(true).open(&log).unwrap();
             (0..20).for_each(|part| {
                 file.write_all(line("log", generation * 20 + part, 0).as_bytes()).unwrap();
             });
