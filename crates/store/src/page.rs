@@ -115,7 +115,7 @@ impl<K> Seek<K> {
 /// The most rows of a piece of something long.
 pub(crate) const PIECE_ROWS: i64 = 500;
 /// The most bytes of a piece, packed, but for a single row that has more.
-const PIECE_BYTES: i64 = 1 << 20;
+pub(crate) const PIECE_BYTES: i64 = 1 << 20;
 
 /// How many of the first rows fit a piece; one always does.
 pub(crate) fn fitting(sizes: &[i64]) -> i64 {

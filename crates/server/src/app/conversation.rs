@@ -85,12 +85,13 @@ impl App {
         let cursor = looked.is_anything_before(&mut tx, older.seq).await?.then(|| mark.cursor(&older));
         let reader = Reader::new(self.db(), by.owner, &looked.lineage, looked.at, seqs)?;
         let all = Messages::of(reader);
-        let messages = match (with_calls, with_results) {
+        let mut messages = match (with_calls, with_results) {
             (true, true) => all.looking_back(self.db(), by.owner, looked.lineage, older),
             (false, true) => all.without_calls(),
             (true, false) => all.without_results(),
             (false, false) => all.without_calls().without_results(),
         };
+        messages.read_ahead(&mut tx).await?;
         Ok(ConversationView { task: looked.task, moment, cursor, messages })
     }
 

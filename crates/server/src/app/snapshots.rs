@@ -83,7 +83,9 @@ impl App {
         let at = snapshot.position;
         let lineage = conversations::lineage(&mut tx, by.owner, at.branch).await?;
         let reader = Reader::new(self.db(), by.owner, &lineage, at, 0..at.seq)?;
-        Ok(SnapshotView { snapshot, messages: Messages::of(reader) })
+        let mut messages = Messages::of(reader);
+        messages.read_ahead(&mut tx).await?;
+        Ok(SnapshotView { snapshot, messages })
     }
 }
 

@@ -107,10 +107,10 @@ impl Conversations {
                 if piece.is_empty() {
                     break;
                 }
-                for message in piece {
+                for shown in piece {
                     read += 1;
-                    let (task_id, branch_id) = (message.stored.task, message.stored.branch);
-                    let message = shown::passed_on(message);
+                    let (task_id, branch_id) = (shown.message.task, shown.message.branch);
+                    let message = shown::passed_on(shown);
                     file.push(&MessageLine { task_id, branch_id, message }).await?;
                 }
             }

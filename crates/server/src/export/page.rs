@@ -17,7 +17,7 @@ use axum::body::Bytes;
 use futures::{Stream, stream};
 use html::Html;
 use makima_model::{CheckpointId, MessageRole, OwnerId, Position, TaskId, ToolCall, branch::way};
-use makima_store::{Key, Reader, Task, Tx, checkpoints, conversations, tasks};
+use makima_store::{Key, Reader, Task, Tx, UnreadMessage, checkpoints, conversations, tasks};
 use markdown::Markdown;
 use paper::{Checkpointed, Headline, Paper, Said, Used};
 use serde_json::Value;
@@ -129,10 +129,10 @@ impl Page {
         } else if let Some(mut telling) = self.telling.take() {
             let piece = telling.messages.next().await?;
             let is_end = piece.is_empty();
-            for ShownMessage { stored, input } in piece {
-                self.checkpoints_until(&mut telling, stored.seq).await?;
+            for ShownMessage { message, input } in piece {
+                self.checkpoints_until(&mut telling, message.seq).await?;
                 let input = input.map(|input| serde_json::from_str(input.get())).transpose();
-                self.tell(&mut telling, stored.read()?, input.map_err(ApiError::internal)?);
+                self.tell(&mut telling, message, input.map_err(ApiError::internal)?)?;
             }
             if is_end {
                 self.answerless(&mut telling);
@@ -182,35 +182,42 @@ impl Page {
         })
     }
 
-    fn tell(&mut self, telling: &mut Telling, stored: makima_store::StoredMessage, input: Option<Value>) {
-        if stored.message.role == MessageRole::Tool {
-            let call = stored.message.tool_call_id.as_ref();
+    fn tell(
+        &mut self,
+        telling: &mut Telling,
+        unread: UnreadMessage,
+        input: Option<Value>,
+    ) -> Result<(), ApiError> {
+        let (index, run_number) = (unread.seq, unread.run_number);
+        let message = unread.read()?;
+        if message.role == MessageRole::Tool {
+            let call = message.tool_call_id.as_ref();
             let place = telling.waiting.iter().position(|waiting| Some(&waiting.id) == call);
             let call = place.map(|place| telling.waiting.remove(place));
-            let name = call.as_ref().map(|call| call.name.clone()).or(stored.message.tool_name);
+            let name = call.as_ref().map(|call| call.name.clone()).or(message.tool_name);
             let used = Used {
-                index: Some(stored.seq),
+                index: Some(index),
                 name: name.as_deref().unwrap_or("tool"),
                 input: input.or(call.map(|call| call.input)),
-                result: Some(stored.message.tool_result.as_deref().unwrap_or_default()),
+                result: Some(message.tool_result.as_deref().unwrap_or_default()),
                 folder: telling.folder.as_deref(),
-                is_error: stored.message.is_error == Some(true),
-                is_incomplete: stored.message.incomplete,
+                is_error: message.is_error == Some(true),
+                is_incomplete: message.incomplete,
             };
             self.paper.used(&mut self.out, telling.task, &used);
-            return;
+            return Ok(());
         }
         self.answerless(telling);
-        if telling.run != Some(stored.run_number) {
-            telling.run = Some(stored.run_number);
-            self.paper.run(&mut self.out, stored.run_number);
+        if telling.run != Some(run_number) {
+            telling.run = Some(run_number);
+            self.paper.run(&mut self.out, run_number);
         }
-        let is_user = stored.message.role == MessageRole::User;
+        let is_user = message.role == MessageRole::User;
         telling.turn += u64::from(is_user);
-        let said =
-            Said { index: stored.seq, turn: is_user.then_some(telling.turn), message: &stored.message };
+        let said = Said { index, turn: is_user.then_some(telling.turn), message: &message };
         self.paper.said(&mut self.out, telling.task, &said);
-        telling.waiting = stored.message.tool_calls;
+        telling.waiting = message.tool_calls;
+        Ok(())
     }
 
     /// Tells of calls that have no results.

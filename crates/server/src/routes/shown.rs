@@ -74,15 +74,14 @@ fn or_empty<S: Serializer>(text: &Option<Box<RawValue>>, serializer: S) -> Resul
 }
 
 /// A message of a conversation.
-pub(crate) fn passed_on(ShownMessage { stored, input }: ShownMessage) -> PassedOn {
-    let message = stored.message;
+pub(crate) fn passed_on(ShownMessage { message, input }: ShownMessage) -> PassedOn {
     PassedOn {
         id: message.id,
         role: message.role,
         content: message.said.content,
         timestamp: message.timestamp,
-        index: stored.seq,
-        run_number: stored.run_number,
+        index: message.seq,
+        run_number: message.run_number,
         thinking: message.said.thinking,
         tool_calls: message.said.tool_calls,
         tool_call_id: message.said.tool_call_id,
@@ -205,28 +204,32 @@ impl Known {
 mod tests {
     use super::*;
     use makima_store::{UnreadMessage, conversations::Said};
+    use uuid::Uuid;
 
     fn raw(json: &str) -> Option<Box<RawValue>> {
         Some(serde_json::from_str(json).unwrap())
     }
 
-    fn stored(role: model::MessageRole, said: Said) -> StoredMessage<UnreadMessage> {
+    fn unread(role: model::MessageRole, said: Said) -> UnreadMessage {
         let is_said = said.content.is_some();
-        StoredMessage {
+        UnreadMessage {
+            id: model::MessageId::from(Uuid::from_u128(3)),
+            branch: model::BranchId::from(Uuid::from_u128(1)),
+            task: model::TaskId::from(Uuid::from_u128(2)),
             seq: 7,
-            branch: model::BranchId::from(uuid::Uuid::from_u128(1)),
-            task: model::TaskId::from(uuid::Uuid::from_u128(2)),
             run_number: 3,
-            feed_seq: 40,
-            message: UnreadMessage {
-                id: model::MessageId::from(uuid::Uuid::from_u128(3)),
-                role,
-                timestamp: "2026-01-15T10:30:00.123456Z".parse().unwrap(),
-                token_count: is_said.then_some(12),
-                cost_usd: is_said.then_some(0.25),
-                said,
-            },
+            role,
+            timestamp: "2026-01-15T10:30:00.123456Z".parse().unwrap(),
+            token_count: is_said.then_some(12),
+            cost_usd: is_said.then_some(0.25),
+            said,
         }
+    }
+
+    /// The same, read.
+    fn read(unread: UnreadMessage) -> StoredMessage {
+        let UnreadMessage { branch, task, seq, run_number, .. } = unread;
+        StoredMessage { seq, branch, task, run_number, feed_seq: 40, message: unread.read().unwrap() }
     }
 
     #[test]
@@ -249,10 +252,10 @@ mod tests {
             (model::MessageRole::Tool, all, raw(input)),
             (model::MessageRole::User, nothing, None),
         ] {
-            let stored = stored(role, said);
-            let mut read = message(stored.clone().read().unwrap());
+            let unread = unread(role, said);
+            let mut read = message(read(unread.clone()));
             read.tool_input = input.as_ref().map(|input| serde_json::from_str(input.get()).unwrap());
-            let passed = passed_on(ShownMessage { stored, input });
+            let passed = passed_on(ShownMessage { message: unread, input });
             assert_eq!(serde_json::to_string(&passed).unwrap(), serde_json::to_string(&read).unwrap());
         }
     }

@@ -1,6 +1,10 @@
 //! Answers that hold a conversation: streamed, so that it is never held, however long it is.
 
-use crate::{app::Messages, error::ApiError, routes::shown};
+use crate::{
+    app::{Messages, ShownMessage},
+    error::ApiError,
+    routes::shown,
+};
 use axum::{
     body::{Body, Bytes},
     response::{IntoResponse, Response},
@@ -10,30 +14,44 @@ use serde::Serialize;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// `head` as JSON, with the messages in its last field: an array that is empty in `head`.
-pub(crate) fn with_messages(head: &impl Serialize, messages: Messages) -> Result<Response, ApiError> {
-    let head = serde_json::to_string(head).map_err(ApiError::internal)?;
+/// `head` as JSON, with the messages in its last field: an array that is empty in `head`. What fits one piece is sent as a whole.
+pub(crate) async fn with_messages(
+    head: &impl Serialize,
+    mut messages: Messages,
+) -> Result<Response, ApiError> {
+    let mut text = serde_json::to_vec(head).map_err(ApiError::internal)?;
     // What stands before the messages is written with none, and then opened again.
-    let head = head.strip_suffix("]}").unwrap_or(&head).to_owned();
-    let body = stream::once(async { Ok(Bytes::from(head)) })
-        .chain(pieces(messages))
-        .chain(stream::once(async { Ok::<_, BoxError>(Bytes::from_static(b"]}")) }));
-    Ok(([("content-type", "application/json")], Body::from_stream(body)).into_response())
+    text.truncate(text.len().saturating_sub(END.len()));
+    let is_first = !write(&mut text, true, messages.next().await?).map_err(ApiError::internal)?;
+    let body = if messages.is_at_end() {
+        text.extend_from_slice(END);
+        Body::from(text)
+    } else {
+        let rest = pieces(messages, is_first).chain(stream::once(async { Ok(Bytes::from_static(END)) }));
+        Body::from_stream(stream::once(async { Ok::<_, BoxError>(Bytes::from(text)) }).chain(rest))
+    };
+    Ok(([("content-type", "application/json")], body).into_response())
 }
 
-fn pieces(messages: Messages) -> impl Stream<Item = Result<Bytes, BoxError>> {
-    stream::try_unfold((messages, true), |(mut messages, mut first)| async move {
-        let piece = messages.next().await?;
-        if piece.is_empty() {
-            return Ok(None);
-        }
+/// What closes the list of messages and what it stands in.
+const END: &[u8] = b"]}";
+
+fn pieces(messages: Messages, is_first: bool) -> impl Stream<Item = Result<Bytes, BoxError>> {
+    stream::try_unfold((messages, is_first), |(mut messages, is_first)| async move {
         let mut text = Vec::new();
-        for message in piece {
-            if !std::mem::take(&mut first) {
-                text.push(b',');
-            }
-            serde_json::to_writer(&mut text, &shown::passed_on(message))?;
-        }
-        Ok(Some((Bytes::from(text), (messages, first))))
+        let is_any = write(&mut text, is_first, messages.next().await?)?;
+        Ok(is_any.then(|| (Bytes::from(text), (messages, false))))
     })
+}
+
+/// Writes a piece behind others, unless it is the first one. Whether it has any messages.
+fn write(text: &mut Vec<u8>, is_first: bool, piece: Vec<ShownMessage>) -> serde_json::Result<bool> {
+    let is_any = !piece.is_empty();
+    for (number, message) in piece.into_iter().enumerate() {
+        if !is_first || number > 0 {
+            text.push(b',');
+        }
+        serde_json::to_writer(&mut *text, &shown::passed_on(message))?;
+    }
+    Ok(is_any)
 }

@@ -1,9 +1,10 @@
 //! Messages, as they are stored: what is looked for has columns; the rest is packed.
 
+use super::unread::{UnreadMessage, unread};
 use crate::{
     StoreError, Tx,
     codec::unpacked,
-    columns::{Cells, Entity, all, one, wrong},
+    columns::{Cells, Entity, Of, one, wrong},
     db::on,
     error::Act,
     statements::statements,
@@ -14,9 +15,9 @@ use makima_model::{
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// A message, and where it stands. `M` is a [`Message`], or an [unread](super::UnreadMessage) one.
+/// A message, and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StoredMessage<M = Message> {
+pub struct StoredMessage {
     /// Its number in the conversation.
     pub seq: i64,
     /// The branch that holds it.
@@ -28,7 +29,7 @@ pub struct StoredMessage<M = Message> {
     /// Its number among the owner's events and output.
     pub feed_seq: i64,
     /// The message.
-    pub message: M,
+    pub message: Message,
 }
 
 /// What a message says, without what has columns.
@@ -106,7 +107,7 @@ impl<'a> NewBody<'a> {
     }
 }
 
-impl<M: Entity> Entity for StoredMessage<M> {
+impl Entity for StoredMessage {
     fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
         Ok(Self {
             seq: cells.int("seq")?,
@@ -114,7 +115,7 @@ impl<M: Entity> Entity for StoredMessage<M> {
             task: cells.id("task_id")?,
             run_number: cells.int("run_number")?,
             feed_seq: cells.int("feed_seq")?,
-            message: M::read(cells)?,
+            message: Message::read(cells)?,
         })
     }
 }
@@ -142,11 +143,25 @@ impl Entity for Message {
     }
 }
 
+macro_rules! span {
+    ($columns:expr, $which:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4",
+            $which,
+            " ORDER BY seq"
+        )
+    };
+}
+
 statements! {
-    SPAN = "SELECT * FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4 \
-        ORDER BY seq";
-    SPAN_WITHOUT_RESULTS = "SELECT * FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 \
-        AND seq < $4 AND role <> 'tool' ORDER BY seq";
+    SPAN = span!("*", "");
+    SPAN_WITHOUT_RESULTS = span!("*", " AND role <> 'tool'");
+    UNREAD_SPAN = span!(unread!(), "");
+    UNREAD_SPAN_WITHOUT_RESULTS = span!(unread!(), " AND role <> 'tool'");
+    SIZE = "SELECT COUNT(*) AS messages, CAST(COALESCE(SUM(length(body)), 0) AS BIGINT) AS bytes \
+        FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4";
     SIZES = "SELECT CAST(length(body) AS BIGINT) FROM conversation_messages \
         WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4 ORDER BY seq";
     FIND = "SELECT branch_id, seq FROM conversation_messages WHERE id = $1 AND owner_id = $2 \
@@ -174,14 +189,29 @@ pub async fn read(
     Ok(messages)
 }
 
-pub(super) async fn read_span<M: Entity + Send + Unpin>(
+/// As what messages are read.
+pub(super) trait Read: Entity + Send + Unpin {
+    /// What reads a span of them, with tools' results and without.
+    const SPAN: [&'static str; 2];
+}
+
+impl Read for StoredMessage {
+    const SPAN: [&'static str; 2] = [SPAN, SPAN_WITHOUT_RESULTS];
+}
+
+impl Read for UnreadMessage {
+    const SPAN: [&'static str; 2] = [UNREAD_SPAN, UNREAD_SPAN_WITHOUT_RESULTS];
+}
+
+pub(super) async fn read_span<M: Read>(
     tx: &mut Tx,
     owner: OwnerId,
     branch: BranchId,
     seqs: Range<i64>,
     with_results: bool,
-) -> Result<Vec<StoredMessage<M>>, StoreError> {
-    let statement = if with_results { SPAN } else { SPAN_WITHOUT_RESULTS };
+) -> Result<Vec<M>, StoreError> {
+    let [all, without_results] = M::SPAN;
+    let statement = if with_results { all } else { without_results };
     let rows = on!(tx, |c| sqlx::query_as(statement)
         .bind(branch.uuid())
         .bind(owner.uuid())
@@ -189,7 +219,36 @@ pub(super) async fn read_span<M: Entity + Send + Unpin>(
         .bind(seqs.end)
         .fetch_all(c)
         .await);
-    Ok(all(rows.act("read messages")?))
+    Ok(rows.act("read messages")?.into_iter().map(|Of(message)| message).collect())
+}
+
+/// How many messages there are, and how many bytes their rows take.
+pub(super) struct Size {
+    pub(super) messages: i64,
+    pub(super) bytes: i64,
+}
+
+impl Entity for Size {
+    fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
+        Ok(Self { messages: cells.int("messages")?, bytes: cells.int("bytes")? })
+    }
+}
+
+/// What these messages come to.
+pub(super) async fn size(
+    tx: &mut Tx,
+    owner: OwnerId,
+    branch: BranchId,
+    seqs: Range<i64>,
+) -> Result<Size, StoreError> {
+    let row = on!(tx, |c| sqlx::query_as(SIZE)
+        .bind(branch.uuid())
+        .bind(owner.uuid())
+        .bind(seqs.start)
+        .bind(seqs.end)
+        .fetch_one(c)
+        .await);
+    row.act("measure messages").map(|Of(size)| size)
 }
 
 /// How many bytes each of these messages takes in its row.

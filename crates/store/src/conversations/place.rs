@@ -1,6 +1,6 @@
 //! Where in a conversation something stands: found by keys and ranges of keys, never by reading the conversation through.
 
-use super::{StoredMessage, UnreadMessage};
+use super::unread::{UnreadMessage, unread};
 use crate::{
     StoreError, Tx,
     columns::{Cells, Entity, all, one},
@@ -46,8 +46,8 @@ statements! {
         AND role <> 'tool' ORDER BY seq DESC LIMIT $5";
     AFTER = "SELECT seq FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4 \
         AND role <> 'tool' ORDER BY seq LIMIT $5";
-    AGENT_BEFORE = "SELECT * FROM conversation_messages WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4 \
-        AND role = 'assistant' ORDER BY seq DESC LIMIT 1";
+    AGENT_BEFORE = concat!("SELECT ", unread!(), " FROM conversation_messages \
+        WHERE branch_id = $1 AND owner_id = $2 AND seq >= $3 AND seq < $4 AND role = 'assistant' ORDER BY seq DESC LIMIT 1");
 }
 
 /// Where the message stands; on several branches where a run told it twice, the newest first.
@@ -167,7 +167,7 @@ pub async fn agent_before(
     lineage: &[Branch],
     at: Position,
     seq: i64,
-) -> Result<Option<StoredMessage<UnreadMessage>>, StoreError> {
+) -> Result<Option<UnreadMessage>, StoreError> {
     for Span { branch, seqs: span } in spans(lineage, at)?.into_iter().rev() {
         if span.start >= seq {
             continue;

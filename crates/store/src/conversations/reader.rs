@@ -2,12 +2,11 @@
 
 use super::{
     StoredMessage, UnreadMessage,
-    message::{read_span, sizes},
+    message::{Read, read_span, size, sizes},
 };
 use crate::{
-    Db, StoreError,
-    columns::Entity,
-    page::{PIECE_ROWS, fitting},
+    Db, StoreError, Tx,
+    page::{PIECE_BYTES, PIECE_ROWS, fitting},
 };
 use makima_model::{
     Branch, OwnerId, Position,
@@ -57,23 +56,39 @@ impl Reader {
     }
 
     /// The same, to be passed on.
-    pub async fn next_unread(&mut self) -> Result<Vec<StoredMessage<UnreadMessage>>, StoreError> {
+    pub async fn next_unread(&mut self) -> Result<Vec<UnreadMessage>, StoreError> {
         self.piece().await
     }
 
-    async fn piece<M: Entity + Send + Unpin>(&mut self) -> Result<Vec<StoredMessage<M>>, StoreError> {
-        if self.spans.is_empty() {
+    /// The same, in this transaction.
+    pub async fn next_unread_in(&mut self, tx: &mut Tx) -> Result<Vec<UnreadMessage>, StoreError> {
+        self.piece_in(tx).await
+    }
+
+    /// Whether there are no more messages.
+    pub fn is_at_end(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    async fn piece<M: Read>(&mut self) -> Result<Vec<M>, StoreError> {
+        if self.is_at_end() {
             return Ok(Vec::new());
         }
-        let mut tx = self.db.read().await?;
+        self.piece_in(&mut self.db.read().await?).await
+    }
+
+    async fn piece_in<M: Read>(&mut self, tx: &mut Tx) -> Result<Vec<M>, StoreError> {
         while let Some(span) = self.spans.front_mut() {
             let most = span.seqs.start..span.seqs.end.min(span.seqs.start.saturating_add(PIECE_ROWS));
-            let sizes = sizes(&mut tx, self.owner, span.branch, most.clone()).await?;
-            let end = most.start + fitting(&sizes);
-            let messages =
-                read_span(&mut tx, self.owner, span.branch, most.start..end, self.with_results).await?;
+            let size = size(tx, self.owner, span.branch, most.clone()).await?;
+            let end = if size.bytes <= PIECE_BYTES {
+                most.start + size.messages
+            } else {
+                most.start + fitting(&sizes(tx, self.owner, span.branch, most.clone()).await?)
+            };
+            let messages = read_span(tx, self.owner, span.branch, most.start..end, self.with_results).await?;
             span.seqs.start = end;
-            if span.seqs.is_empty() || sizes.is_empty() {
+            if span.seqs.is_empty() || size.messages == 0 {
                 self.spans.pop_front();
             }
             if !messages.is_empty() {

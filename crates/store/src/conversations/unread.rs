@@ -1,21 +1,36 @@
 //! Messages that are passed on: what they say stays the JSON that it is stored as, which takes half of what reading it would.
 
-use super::StoredMessage;
 use crate::{
     StoreError,
     codec::unpacked,
     columns::{Cells, Entity, wrong},
     error::Act,
 };
-use makima_model::{Message, MessageId, MessageRole, Timestamp};
+use makima_model::{BranchId, Message, MessageId, MessageRole, TaskId, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-/// A message that nobody has read.
+/// The columns of an unread message.
+macro_rules! unread {
+    () => {
+        "id, branch_id, task_id, seq, run_number, role, codec, body, token_count, cost_usd, created_at"
+    };
+}
+pub(super) use unread;
+
+/// A message that nobody has read, and where it stands.
 #[derive(Debug, Clone)]
 pub struct UnreadMessage {
     /// Its id.
     pub id: MessageId,
+    /// The branch that holds it.
+    pub branch: BranchId,
+    /// The task whose run said it.
+    pub task: TaskId,
+    /// Its number in the conversation.
+    pub seq: i64,
+    /// The run that said it.
+    pub run_number: i64,
     /// Who speaks.
     pub role: MessageRole,
     /// When it was complete.
@@ -60,12 +75,10 @@ impl UnreadMessage {
     pub fn calls(&self) -> Result<Vec<UnreadCall>, StoreError> {
         Ok(read(self.said.tool_calls.as_deref()).act(ACT)?.unwrap_or_default())
     }
-}
 
-impl StoredMessage<UnreadMessage> {
     /// Reads what it says.
-    pub fn read(self) -> Result<StoredMessage, StoreError> {
-        let UnreadMessage { id, role, timestamp, token_count, cost_usd, said } = self.message;
+    pub fn read(self) -> Result<Message, StoreError> {
+        let Self { id, role, timestamp, token_count, cost_usd, said, .. } = self;
         let read_all = || {
             Ok(Message {
                 id,
@@ -84,14 +97,7 @@ impl StoredMessage<UnreadMessage> {
                 incomplete: said.incomplete,
             })
         };
-        Ok(StoredMessage {
-            seq: self.seq,
-            branch: self.branch,
-            task: self.task,
-            run_number: self.run_number,
-            feed_seq: self.feed_seq,
-            message: read_all().act(ACT)?,
-        })
+        read_all().act(ACT)
     }
 }
 
@@ -105,6 +111,10 @@ impl Entity for UnreadMessage {
         let body = unpacked(cells, "codec", "body")?;
         Ok(Self {
             id: cells.id("id")?,
+            branch: cells.id("branch_id")?,
+            task: cells.id("task_id")?,
+            seq: cells.int("seq")?,
+            run_number: cells.int("run_number")?,
             role: cells.word("role")?,
             timestamp: cells.at("created_at")?,
             token_count: cells.maybe_int("token_count")?,

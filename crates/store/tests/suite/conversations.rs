@@ -150,11 +150,17 @@ on_both_engines! {
         let lineage = conversations::lineage(&mut lab.read().await, owner, task.conversation).await.unwrap();
         let reader = || Reader::new(&lab.db, owner, &lineage, lineage[0].head(), 0..3).unwrap();
         let unread = reader().next_unread().await.unwrap();
-        let call = unread[0].message.calls().unwrap().remove(0);
+        let call = unread[0].calls().unwrap().remove(0);
         assert_eq!((call.id.as_str(), call.input.get()), ("toolu_1", "{\"command\":\"a\\u0000b\"}"));
-        let read: Vec<_> = unread.into_iter().map(|stored| stored.read().unwrap()).collect();
-        assert_eq!(read, reader().next().await.unwrap());
-        assert_eq!(read.into_iter().map(|stored| stored.message).collect::<Vec<_>>(), messages);
+        let same = reader().next().await.unwrap();
+        assert_eq!((unread.len(), same.len()), (3, 3));
+        for ((unread, same), said) in unread.into_iter().zip(same).zip(&messages) {
+            assert_eq!(
+                (unread.branch, unread.task, unread.seq, unread.run_number),
+                (same.branch, same.task, same.seq, same.run_number)
+            );
+            assert_eq!((&unread.read().unwrap(), &same.message), (said, said));
+        }
     }
 
     async fn a_message_is_found_before_and_after_it_is_committed(lab: Lab) {

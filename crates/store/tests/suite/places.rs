@@ -144,7 +144,7 @@ on_both_engines! {
         for (seq, found) in [(4, Some(0)), (3, Some(0)), (1, Some(0)), (0, None)] {
             let message = conversations::agent_before(&mut tx, owner, &lineage, at, seq).await.unwrap();
             assert_eq!(message.as_ref().map(|stored| stored.seq), found, "{seq}");
-            assert!(message.is_none_or(|stored| stored.read().unwrap().message == asks));
+            assert!(message.is_none_or(|unread| unread.read().unwrap() == asks));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The messages of a conversation as they are shown: a piece at a time, each tool's result with what the tool was called with.
 
 use makima_model::{Branch, OwnerId, Position};
-use makima_store::{Db, Reader, StoreError, StoredMessage, UnreadMessage, conversations};
+use makima_store::{Db, Reader, StoreError, Tx, UnreadMessage, conversations};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 
@@ -11,6 +11,8 @@ const LOOKED_BACK: u32 = 100;
 /// The messages of a conversation, oldest first.
 pub(crate) struct Messages {
     reader: Reader,
+    /// A piece that was read before it was asked for.
+    ahead: Option<Vec<UnreadMessage>>,
     with_calls: bool,
     with_results: bool,
     /// Calls whose results haven't come yet: what the tool was called with isn't stored twice.
@@ -20,7 +22,7 @@ pub(crate) struct Messages {
 
 /// A message that is shown.
 pub(crate) struct ShownMessage {
-    pub(crate) stored: StoredMessage<UnreadMessage>,
+    pub(crate) message: UnreadMessage,
     /// Of a tool's result: what the tool was called with, where that is known.
     pub(crate) input: Option<Box<RawValue>>,
 }
@@ -37,7 +39,14 @@ struct Before {
 
 impl Messages {
     pub(crate) fn of(reader: Reader) -> Self {
-        Self { reader, with_calls: true, with_results: true, calls: HashMap::new(), before: None }
+        Self {
+            reader,
+            ahead: None,
+            with_calls: true,
+            with_results: true,
+            calls: HashMap::new(),
+            before: None,
+        }
     }
 
     /// The same without what tools put out.
@@ -56,20 +65,35 @@ impl Messages {
         Self { before: Some(before), ..self }
     }
 
+    /// Reads the first piece, in this transaction.
+    pub(crate) async fn read_ahead(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        self.ahead = Some(self.reader.next_unread_in(tx).await?);
+        Ok(())
+    }
+
+    /// Whether there are no more.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.ahead.is_none() && self.reader.is_at_end()
+    }
+
     /// The next piece; empty when there is no more.
     pub(crate) async fn next(&mut self) -> Result<Vec<ShownMessage>, StoreError> {
         let mut piece = Vec::new();
-        for mut stored in self.reader.next_unread().await? {
+        let unread = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => self.reader.next_unread().await?,
+        };
+        for mut message in unread {
             let mut input = None;
             if !self.with_calls {
-                stored.message.said.tool_calls = None;
+                message.said.tool_calls = None;
             } else if self.with_results {
-                self.calls.extend(stored.message.calls()?.into_iter().map(|call| (call.id, call.input)));
-                if let Some(id) = &stored.message.said.tool_call_id {
+                self.calls.extend(message.calls()?.into_iter().map(|call| (call.id, call.input)));
+                if let Some(id) = &message.said.tool_call_id {
                     input = self.input(id).await?;
                 }
             }
-            piece.push(ShownMessage { stored, input });
+            piece.push(ShownMessage { message, input });
         }
         Ok(piece)
     }
@@ -78,9 +102,9 @@ impl Messages {
     async fn input(&mut self, call: &str) -> Result<Option<Box<RawValue>>, StoreError> {
         while !self.calls.contains_key(call)
             && let Some(before) = &mut self.before
-            && let Some(stored) = before.next().await?
+            && let Some(message) = before.next().await?
         {
-            for call in stored.message.calls()? {
+            for call in message.calls()? {
                 self.calls.entry(call.id).or_insert(call.input);
             }
         }
@@ -90,7 +114,7 @@ impl Messages {
 
 impl Before {
     /// The agent's last message that wasn't looked at yet.
-    async fn next(&mut self) -> Result<Option<StoredMessage<UnreadMessage>>, StoreError> {
+    async fn next(&mut self) -> Result<Option<UnreadMessage>, StoreError> {
         if self.left == 0 || self.at.seq == 0 {
             return Ok(None);
         }

@@ -40,7 +40,7 @@ pub(crate) async fn get_conversation(
         cursor,
         messages: Vec::new(),
     };
-    with_messages(&head, messages)
+    with_messages(&head, messages).await
 }
 
 /// The branches of a task's conversation, newest first: the one that goes on, and those that were left.

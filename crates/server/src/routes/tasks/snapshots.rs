@@ -56,6 +56,7 @@ pub(crate) async fn get_snapshot(
 ) -> Result<Response, ApiError> {
     let SnapshotView { snapshot, messages } = app.snapshot(caller, id, snapshot).await?;
     with_messages(&SnapshotState { snapshot: shown(snapshot), conversation_state: Vec::new() }, messages)
+        .await
 }
 
 /// Restores a snapshot: the conversation goes on from where it stood then.
