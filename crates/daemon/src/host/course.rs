@@ -139,8 +139,8 @@ impl Course {
         self.take(acts);
         let mut lines = Lines::new(LONGEST);
         let mut is_open = true;
+        self.proceed();
         let status = loop {
-            self.proceed();
             self.settle(&mut agent);
             if self.look_for_room() {
                 self.settle(&mut agent);
@@ -159,11 +159,7 @@ impl Course {
                     }
                 }
                 event = self.daemon.next() => self.hear(event),
-                _ = children.recv() => {
-                    if let Some(status) = agent.reap() {
-                        break status;
-                    }
-                }
+                _ = children.recv() => {}
                 _ = terminate.recv() => self.stop(StopReason::Shutdown),
                 () = until(self.held_up) => self.quiet.heard(),
                 () = until(deadline) => self.step(&agent),
@@ -173,6 +169,11 @@ impl Course {
                 }
                 () = until(daemon_gone) => self.stop(StopReason::DaemonLost),
             }
+            // Whatever was heard of first: an agent that is gone is told nothing more.
+            if let Some(status) = agent.reap() {
+                break status;
+            }
+            self.proceed();
         };
         self.end(agent, stdout, lines, status).await
     }
