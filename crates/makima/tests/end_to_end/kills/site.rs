@@ -14,6 +14,8 @@ use std::{
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 /// What may be ended.
@@ -105,7 +107,7 @@ impl Site {
         Client::new(&self.url(), Some(self.key.clone())).unwrap()
     }
 
-    /// Ends all of these at once; where a daemon or server is among them, waits until it is gone.
+    /// Ends all of these at once, and waits until those that are killed are gone, and a daemon or server in any case.
     pub(super) fn end(&mut self, victims: &[Victim], signal: Signal) {
         let of = |started: &Option<Started>| started.iter().map(|child| child.id().cast_signed()).collect();
         let pids: BTreeSet<i32> = victims
@@ -119,12 +121,16 @@ impl Site {
             })
             .collect();
         assert!(!pids.is_empty(), "nothing to end of {victims:?}");
-        pids.into_iter().for_each(|pid| send(pid, signal));
+        pids.iter().for_each(|pid| send(*pid, signal));
         let is_ended = |victim: Victim| victims.contains(&victim) || victims.contains(&Victim::Machine);
         for (victim, process) in [(Victim::Server, &mut self.server), (Victim::Daemon, &mut self.daemon)] {
             if let Some(mut process) = process.take_if(|_| is_ended(victim)) {
                 wait(&mut process);
             }
+        }
+        // What is killed is gone when the kernel gets round to it: until then one may still talk to it.
+        while signal == Signal::KILL && pids.iter().any(|pid| is_alive(*pid)) {
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
