@@ -339,10 +339,13 @@ impl Hold {
     }
 }
 
-/// Whether a process is there and is no zombie.
+/// Whether a process is there and is no zombie. Its first thread may be one while others are still there.
 pub(super) fn is_alive(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+    let mut threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.any(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+    })
 }
 
 fn parent_of(pid: i32) -> Option<i32> {
