@@ -22,12 +22,12 @@ pub(crate) async fn with_messages(
     let mut text = serde_json::to_vec(head).map_err(ApiError::internal)?;
     // What stands before the messages is written with none, and then opened again.
     text.truncate(text.len().saturating_sub(END.len()));
-    let is_first = !write(&mut text, true, messages.next().await?).map_err(ApiError::internal)?;
+    write(&mut text, true, messages.next().await?).map_err(ApiError::internal)?;
     let body = if messages.is_at_end() {
         text.extend_from_slice(END);
         Body::from(text)
     } else {
-        let rest = pieces(messages, is_first).chain(stream::once(async { Ok(Bytes::from_static(END)) }));
+        let rest = pieces(messages).chain(stream::once(async { Ok(Bytes::from_static(END)) }));
         Body::from_stream(stream::once(async { Ok::<_, BoxError>(Bytes::from(text)) }).chain(rest))
     };
     Ok(([("content-type", "application/json")], body).into_response())
@@ -36,22 +36,22 @@ pub(crate) async fn with_messages(
 /// What closes the list of messages and what it stands in.
 const END: &[u8] = b"]}";
 
-fn pieces(messages: Messages, is_first: bool) -> impl Stream<Item = Result<Bytes, BoxError>> {
-    stream::try_unfold((messages, is_first), |(mut messages, is_first)| async move {
+/// The pieces behind the first.
+fn pieces(messages: Messages) -> impl Stream<Item = Result<Bytes, BoxError>> {
+    stream::try_unfold(messages, |mut messages| async move {
         let mut text = Vec::new();
-        let is_any = write(&mut text, is_first, messages.next().await?)?;
-        Ok(is_any.then(|| (Bytes::from(text), (messages, false))))
+        write(&mut text, false, messages.next().await?)?;
+        Ok((!text.is_empty()).then(|| (Bytes::from(text), messages)))
     })
 }
 
-/// Writes a piece behind others, unless it is the first one. Whether it has any messages.
-fn write(text: &mut Vec<u8>, is_first: bool, piece: Vec<ShownMessage>) -> serde_json::Result<bool> {
-    let is_any = !piece.is_empty();
+/// Writes the messages of a piece, the first one or one behind it.
+fn write(text: &mut Vec<u8>, is_first: bool, piece: Vec<ShownMessage>) -> serde_json::Result<()> {
     for (number, message) in piece.into_iter().enumerate() {
         if !is_first || number > 0 {
             text.push(b',');
         }
         serde_json::to_writer(&mut *text, &shown::passed_on(message))?;
     }
-    Ok(is_any)
+    Ok(())
 }

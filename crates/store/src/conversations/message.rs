@@ -4,7 +4,7 @@ use super::unread::{UnreadMessage, unread};
 use crate::{
     StoreError, Tx,
     codec::unpacked,
-    columns::{Cells, Entity, Of, one, wrong},
+    columns::{Cells, Entity, Of, all, one, wrong},
     db::on,
     error::Act,
     statements::statements,
@@ -210,8 +210,8 @@ pub(super) async fn read_span<M: Read>(
     seqs: Range<i64>,
     with_results: bool,
 ) -> Result<Vec<M>, StoreError> {
-    let [all, without_results] = M::SPAN;
-    let statement = if with_results { all } else { without_results };
+    let [whole, without_results] = M::SPAN;
+    let statement = if with_results { whole } else { without_results };
     let rows = on!(tx, |c| sqlx::query_as(statement)
         .bind(branch.uuid())
         .bind(owner.uuid())
@@ -219,7 +219,7 @@ pub(super) async fn read_span<M: Read>(
         .bind(seqs.end)
         .fetch_all(c)
         .await);
-    Ok(rows.act("read messages")?.into_iter().map(|Of(message)| message).collect())
+    Ok(all(rows.act("read messages")?))
 }
 
 /// How many messages there are, and how many bytes their rows take.

@@ -1,4 +1,4 @@
-//! Messages that are passed on: what they say stays the JSON that it is stored as, which takes half of what reading it would.
+//! Messages that are passed on as the JSON that they are stored as: reading and writing it again was half of what a message cost.
 
 use crate::{
     StoreError,

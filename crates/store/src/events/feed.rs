@@ -74,7 +74,7 @@ macro_rules! after {
     };
 }
 
-// The tasks of a contract are asked for so that none is a reason to sort all that they have, for each page of it.
+// A contract's tasks are asked for in a way that no planner takes for a reason to read all that they have and sort it, for each page.
 statements! {
     NEWEST = "SELECT seq FROM owner_sequences WHERE owner_id = $1";
     HISTORY = after!(entries!(), "seq", "");
