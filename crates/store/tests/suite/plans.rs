@@ -10,6 +10,15 @@ async fn connect(lab: &Lab) -> SqliteConnection {
     SqliteConnection::connect(&lab.url()).await.unwrap()
 }
 
+/// What the plans here are is what they are whatever is bound: `.cargo/config.toml` says so.
+#[tokio::test]
+async fn sqlite_plans_a_statement_once() {
+    let lab = Lab::on_sqlite().await;
+    let options: Vec<String> =
+        sqlx::query_scalar("PRAGMA compile_options").fetch_all(&mut connect(&lab).await).await.unwrap();
+    assert!(options.iter().any(|option| option == "ENABLE_QPSG"), "{options:?}");
+}
+
 /// The steps that a statement takes.
 pub(crate) async fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
     let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
