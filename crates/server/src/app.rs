@@ -50,6 +50,7 @@ use diffs::ComputedDiffs;
 use makima_failpoints::Failpoints;
 use makima_model::{Clock, DaemonId, OwnerId};
 use makima_store::{Db, StoreError};
+use makima_wire::frame::ToDaemon;
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -57,7 +58,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, Semaphore, broadcast},
+    sync::{Notify, Semaphore, broadcast, mpsc},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -280,18 +281,33 @@ pub(crate) struct Connections(Mutex<HashMap<(OwnerId, DaemonId), Voice>>);
 
 /// A connection's right to speak for its daemon. Whether it has it is the database's to say, by its number; what this
 /// replica knows only ends it sooner.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Voice {
     /// The number of the connection: a daemon's newer ones have higher ones.
     pub(crate) number: i64,
-    /// Cancelled when a newer connection has it.
+    /// Cancelled when a newer connection has it, and when it ends.
     pub(crate) lost: CancellationToken,
+    /// What is sent to the daemon; that it is known here keeps no connection open.
+    out: mpsc::WeakSender<ToDaemon>,
+}
+
+impl Voice {
+    /// Sends the daemon something; `None` where the connection has ended.
+    pub(crate) async fn say(&self, frame: ToDaemon) -> Option<()> {
+        self.out.upgrade()?.send(frame).await.ok()
+    }
 }
 
 impl Connections {
     /// The connection of this number speaks for the daemon, unless a newer one does.
-    pub(crate) fn take(&self, owner: OwnerId, daemon: DaemonId, number: i64) -> Voice {
-        let voice = Voice { number, lost: CancellationToken::new() };
+    pub(crate) fn take(
+        &self,
+        owner: OwnerId,
+        daemon: DaemonId,
+        number: i64,
+        out: &mpsc::Sender<ToDaemon>,
+    ) -> Voice {
+        let voice = Voice { number, lost: CancellationToken::new(), out: out.downgrade() };
         let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let older = match connections.get(&(owner, daemon)) {
             Some(present) if present.number > number => Some(voice.clone()),
@@ -301,6 +317,12 @@ impl Connections {
             older.lost.cancel();
         }
         voice
+    }
+
+    /// The connection that speaks for a daemon here, if one does.
+    pub(crate) fn of(&self, owner: OwnerId, daemon: DaemonId) -> Option<Voice> {
+        let connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.get(&(owner, daemon)).filter(|voice| !voice.lost.is_cancelled()).cloned()
     }
 
     /// Tells all to end: the server stops.

@@ -87,6 +87,7 @@ pub(crate) async fn serve(app: App, caller: Caller, socket: WebSocket) {
             app.metrics().daemons.inc();
             let ending = attend(&app, (caller.owner, daemon), &voice, &mut stream, &out).await;
             app.metrics().daemons.dec();
+            voice.lost.cancel();
             match ending {
                 Ending::Store(_) | Ending::Ingest | Ending::Runs(_) | Ending::Refused(_) => {
                     tracing::warn!(%daemon, "connection ended: {}", crate::error::chain(Some(&ending)));
@@ -127,9 +128,10 @@ async fn greet(
             ));
         }
     };
-    let voice = app.connections().take(caller.owner, hello.daemon, connection);
     let heartbeat_seconds = app.settings().heartbeat.as_secs();
+    // Before anything else is said to it.
     let _ = out.send(ToDaemon::Welcome { heartbeat_seconds, runs: known }).await;
+    let voice = app.connections().take(caller.owner, hello.daemon, connection, out);
     tracing::info!(daemon = %hello.daemon, name = hello.name, "daemon connected");
     Ok((hello.daemon, voice))
 }

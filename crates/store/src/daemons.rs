@@ -48,6 +48,7 @@ statements! {
     BEAT = "UPDATE daemons SET status = 'online', last_heartbeat_at = $4, trouble = $5 \
         WHERE id = $1 AND owner_id = $2 AND connection = $3";
     HOLD = "UPDATE daemons SET connection = connection WHERE id = $1 AND owner_id = $2 AND connection = $3";
+    IS_NEWEST = "SELECT COUNT(*) FROM daemons WHERE id = $1 AND owner_id = $2 AND connection = $3";
     SET_OFFLINE = "UPDATE daemons SET status = 'offline' WHERE id = $1 AND owner_id = $2 AND status = 'online'";
     GET = daemons!("id = $1 AND owner_id = $2");
     OF_OWNER = daemons!("owner_id = $1 ORDER BY name, id");
@@ -109,6 +110,23 @@ pub async fn beat(
         .map(affected))
     .act("keep a heartbeat")?;
     Ok(kept > 0)
+}
+
+/// Whether this is a daemon's newest connection, as far as is known now.
+pub async fn is_newest(
+    tx: &mut Tx,
+    owner: OwnerId,
+    id: DaemonId,
+    connection: i64,
+) -> Result<bool, StoreError> {
+    let daemons: i64 = on!(tx, |c| sqlx::query_scalar(IS_NEWEST)
+        .bind(id.uuid())
+        .bind(owner.uuid())
+        .bind(connection)
+        .fetch_one(c)
+        .await)
+    .act("look at a daemon's connection")?;
+    Ok(daemons > 0)
 }
 
 /// Whether this is a daemon's newest connection; then it stays so until the transaction ends.

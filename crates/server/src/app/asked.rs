@@ -1,17 +1,21 @@
 //! Questions to daemons: commands whose outcome is read once, by who waits for it, and forgotten then.
 //!
-//! Like every command one is a row first, so it reaches the daemon on whichever replica that is connected to. Where it is connected
-//! to this one, what it answers is handed over as it comes, and is never written down.
+//! A daemon that is connected to this replica is asked over its connection, and nothing of it is written down. Any other is asked by
+//! a row, as by every command, which reaches it on whichever replica it is connected to; so is one that must be asked at the same
+//! moment as something is written.
 
 use super::App;
 use makima_model::{CommandId, DaemonId, DaemonStatus, OwnerId};
 use makima_store::{StoreError, Tx, commands, daemons};
-use makima_wire::frame::{Command, CommandOutcome};
+use makima_wire::frame::{Command, CommandOutcome, ToDaemon};
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
 
 type Waiter = (OwnerId, DaemonId, oneshot::Sender<CommandOutcome>);
 
@@ -38,6 +42,13 @@ impl Waiting {
         }
     }
 
+    /// From now on this one waits for it.
+    fn wait(&self, owner: OwnerId, daemon: DaemonId, id: CommandId) -> oneshot::Receiver<CommandOutcome> {
+        let (waiter, handed) = oneshot::channel();
+        self.locked().insert(id, (owner, daemon, waiter));
+        handed
+    }
+
     fn locked(&self) -> MutexGuard<'_, HashMap<CommandId, Waiter>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -52,7 +63,62 @@ pub(crate) struct Asked {
     handed: oneshot::Receiver<CommandOutcome>,
 }
 
+/// Nobody waits for it any more when this is dropped.
+struct NoLonger<'a>(&'a Waiting, CommandId);
+
+impl Drop for NoLonger<'_> {
+    fn drop(&mut self) {
+        self.0.locked().remove(&self.1);
+    }
+}
+
 impl App {
+    /// What a daemon answers to a question, at most until `until`. `None`: nothing yet.
+    pub(crate) async fn answer(
+        &self,
+        owner: OwnerId,
+        daemon: DaemonId,
+        question: &Command,
+        until: Instant,
+    ) -> Result<Option<CommandOutcome>, StoreError> {
+        if let Some(outcome) = self.answer_from_here(owner, daemon, question, until).await? {
+            return Ok(Some(outcome));
+        }
+        if Instant::now() >= until {
+            return Ok(None);
+        }
+        let mut tx = self.db().begin().await?;
+        let mut asked = self.ask(&mut tx, owner, daemon, question).await?;
+        tx.commit().await?;
+        asked.outcome(until).await
+    }
+
+    /// The same by its connection to this replica, as long as it has one and it is its newest: an older one may be dead without
+    /// knowing it.
+    async fn answer_from_here(
+        &self,
+        owner: OwnerId,
+        daemon: DaemonId,
+        question: &Command,
+        until: Instant,
+    ) -> Result<Option<CommandOutcome>, StoreError> {
+        let Some(voice) = self.connections().of(owner, daemon) else { return Ok(None) };
+        if !daemons::is_newest(&mut self.db().read().await?, owner, daemon, voice.number).await? {
+            return Ok(None);
+        }
+        let id: CommandId = self.clock().new_id();
+        let handed = self.waiting().wait(owner, daemon, id);
+        let _until_then = NoLonger(self.waiting(), id);
+        if voice.say(ToDaemon::Command { id, command: question.clone() }).await.is_none() {
+            return Ok(None);
+        }
+        Ok(tokio::select! {
+            outcome = handed => outcome.ok(),
+            () = voice.lost.cancelled() => None,
+            () = sleep_until(until) => None,
+        })
+    }
+
     /// Asks a daemon something, once `tx` is committed.
     pub(crate) async fn ask(
         &self,
@@ -62,8 +128,7 @@ impl App {
         question: &Command,
     ) -> Result<Asked, StoreError> {
         let id = self.queue(tx, owner, daemon, None, question).await?;
-        let (waiter, handed) = oneshot::channel();
-        self.waiting().locked().insert(id, (owner, daemon, waiter));
+        let handed = self.waiting().wait(owner, daemon, id);
         Ok(Asked { app: self.clone(), owner, daemon, id, handed })
     }
 }

@@ -123,17 +123,16 @@ impl App {
     /// task starts.
     async fn check_files(&self, by: Caller, copied: &Copied) -> Result<(), ApiError> {
         let until = Instant::now() + self.settings().patience;
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.db().read().await?;
         let source = existing(&mut tx, by.owner, copied.task).await?;
         let daemon = worktrees_daemon(&source)?;
         let daemon = daemons::get(&mut tx, by.owner, daemon).await?;
+        drop(tx);
         let Some(daemon) = daemon.filter(|daemon| daemon.status == DaemonStatus::Online) else {
             return Ok(());
         };
         let command = Command::CheckFiles { task: copied.task, files: copied.files.clone() };
-        let command = self.queue(&mut tx, by.owner, daemon.id, None, &command).await?;
-        tx.commit().await?;
-        match self.finished(by.owner, command, until).await? {
+        match self.answer(by.owner, daemon.id, &command, until).await? {
             Some(CommandOutcome::Refused(refusal)) => Err(ApiError::new(refusal.code, refusal.message)),
             Some(CommandOutcome::Done(_)) | None => Ok(()),
         }

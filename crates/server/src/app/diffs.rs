@@ -136,10 +136,7 @@ impl App {
         wanted: WantedDiff,
     ) -> Result<GitDiff, ApiError> {
         let until = Instant::now() + self.settings().patience;
-        let mut tx = self.db().begin().await?;
-        let mut asked = self.ask(&mut tx, owner, daemon, &Command::Diff(wanted)).await?;
-        tx.commit().await?;
-        match asked.outcome(until).await? {
+        match self.answer(owner, daemon, &Command::Diff(wanted), until).await? {
             Some(CommandOutcome::Done(CommandResult::Diff(diff))) => Ok(diff),
             Some(CommandOutcome::Refused(refusal)) => Err(ApiError::new(refusal.code, refusal.message)),
             Some(CommandOutcome::Done(_)) | None => {

@@ -2,8 +2,9 @@
 
 use super::{App, TaskChange, tasks::phase_of};
 use crate::error::ApiError;
+use futures::future::try_join_all;
 use makima_model::{
-    CommandId, Daemon, DaemonId, DaemonStatus, OwnerId, TaskStatus,
+    Daemon, DaemonId, DaemonStatus, OwnerId, TaskStatus,
     placement::{Need, Placement, place},
 };
 use makima_store::{
@@ -164,28 +165,18 @@ impl App {
         repository: &str,
         base_branch: Option<&str>,
     ) -> Result<Vec<DaemonId>, ApiError> {
-        let mut tx = self.db().begin().await?;
-        let daemons: Vec<Daemon> = daemons::list(&mut tx, owner)
+        let daemons: Vec<Daemon> = daemons::list(&mut self.db().read().await?, owner)
             .await?
             .into_iter()
             .filter(|daemon| {
                 daemon.status == DaemonStatus::Online && target.is_none_or(|target| target == daemon.id)
             })
             .collect();
-        let command = Command::CheckRepository {
-            repository: repository.to_owned(),
-            base_branch: base_branch.map(str::to_owned),
-        };
-        let mut asked = Vec::new();
-        for daemon in &daemons {
-            asked.push((daemon.id, self.queue(&mut tx, owner, daemon.id, None, &command).await?));
-        }
-        tx.commit().await?;
-
+        let looks = daemons.iter().map(|daemon| self.look(owner, daemon.id, repository, base_branch));
         let (mut out_of_reach, mut words) = (Vec::new(), None);
-        for (daemon, refusal) in self.looked(owner, asked).await? {
+        for (daemon, refusal) in daemons.iter().zip(try_join_all(looks).await?) {
             if let Some(refusal) = refusal {
-                out_of_reach.push(daemon);
+                out_of_reach.push(daemon.id);
                 words = Some(refusal);
             }
         }
@@ -199,24 +190,17 @@ impl App {
 
     /// Asks a daemon that has just connected which of the repositories that tasks wait with it reaches; then places them.
     pub(crate) async fn place_with(&self, owner: OwnerId, daemon: DaemonId) -> Result<(), ApiError> {
-        let mut tx = self.db().begin().await?;
-        let mut waiting = tasks::placeable(&mut tx, owner).await?;
+        let mut waiting = tasks::placeable(&mut self.db().read().await?, owner).await?;
         // One that has run goes where its worktree is.
         waiting
             .retain(|task| task.daemon.is_none() && task.target_daemon.is_none_or(|target| target == daemon));
-        let mut asked = Vec::new();
-        for task in &waiting {
-            let command = Command::CheckRepository {
-                repository: task.repository.clone(),
-                base_branch: task.base_branch.clone(),
-            };
-            asked.push((daemon, self.queue(&mut tx, owner, daemon, None, &command).await?));
-        }
-        tx.commit().await?;
-        let looked = self.looked(owner, asked).await?;
+        let looks = waiting
+            .iter()
+            .map(|task| self.look(owner, daemon, &task.repository, task.base_branch.as_deref()));
+        let looked = try_join_all(looks).await?;
 
         let mut tx = self.db().begin().await?;
-        for (mut task, (_, refusal)) in waiting.into_iter().zip(looked) {
+        for (mut task, refusal) in waiting.into_iter().zip(looked) {
             task.out_of_reach.retain(|other| *other != daemon);
             if refusal.is_some() {
                 task.out_of_reach.push(daemon);
@@ -227,25 +211,26 @@ impl App {
         Ok(self.place(owner).await?)
     }
 
-    /// What came of looks for repositories: the words of those that don't reach theirs, in the order of `asked`. Who doesn't
-    /// answer in time is taken to reach it.
-    async fn looked(
+    /// Asks a daemon whether it reaches a repository and its branch: its words if it doesn't. Who doesn't answer in time is
+    /// taken to reach it.
+    async fn look(
         &self,
         owner: OwnerId,
-        asked: Vec<(DaemonId, CommandId)>,
-    ) -> Result<Vec<(DaemonId, Option<String>)>, StoreError> {
-        let until = Instant::now() + LOOK;
-        let answers = asked.into_iter().map(|(daemon, command)| async move {
-            let refusal = match self.finished(owner, command, until).await? {
-                Some(CommandOutcome::Refused(refusal)) => Some(refusal.message),
-                Some(CommandOutcome::Done(CommandResult::Repository(_))) | None => None,
-                Some(CommandOutcome::Done(_)) => {
-                    tracing::warn!(%daemon, "a look for a repository answered something else");
-                    None
-                }
-            };
-            Ok((daemon, refusal))
-        });
-        futures::future::try_join_all(answers).await
+        daemon: DaemonId,
+        repository: &str,
+        base_branch: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let question = Command::CheckRepository {
+            repository: repository.to_owned(),
+            base_branch: base_branch.map(str::to_owned),
+        };
+        Ok(match self.answer(owner, daemon, &question, Instant::now() + LOOK).await? {
+            Some(CommandOutcome::Refused(refusal)) => Some(refusal.message),
+            Some(CommandOutcome::Done(CommandResult::Repository(_))) | None => None,
+            Some(CommandOutcome::Done(_)) => {
+                tracing::warn!(%daemon, "a look for a repository answered something else");
+                None
+            }
+        })
     }
 }

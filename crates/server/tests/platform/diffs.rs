@@ -121,10 +121,8 @@ on_both! {
         assert_eq!((&found.diff, found.previous_checkpoint.as_ref().unwrap().id), (&told(), first.id));
         // Commits don't change: the daemon is asked once.
         assert_eq!(lab.client.checkpoint_diff(task.id, &Point::Number(2), &again).await.unwrap(), found);
-        // The question is forgotten beside its answer.
-        while lab.count("SELECT COUNT(*) FROM daemon_commands").await > asked_before {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        // It was asked over the connection that is here, and nothing of that was written down.
+        assert_eq!(lab.count("SELECT COUNT(*) FROM daemon_commands").await, asked_before);
 
         // A patch whose file is gone, or isn't what it was, is as none.
         let hash = &first.patch.as_ref().unwrap().hash;
@@ -138,6 +136,31 @@ on_both! {
         let refused = asking.await.unwrap().unwrap_err();
         assert_eq!(refused.code(), Some(Code::Conflict));
         assert!(refused.to_string().contains("bad object"), "{refused}");
+    }
+
+    async fn a_question_outlives_the_connection_that_it_was_asked_over(engine) {
+        let lab = Lab::new(engine).await;
+        let mut daemon = lab.daemon().await;
+        let (task, run, _) = with_two(&lab, &mut daemon).await;
+        let asked_before = lab.count("SELECT COUNT(*) FROM daemon_commands").await;
+        let client = lab.client.clone();
+        let how = DiffQuery { context: Some(0), ..DiffQuery::default() };
+        let asking = tokio::spawn(async move { client.checkpoint_diff(task.id, &Point::Number(2), &how).await });
+        let (unanswered, Command::Diff(first)) = daemon.command().await else { panic!("no diff") };
+        let id = daemon.id;
+        drop(daemon);
+        let mut daemon = LabDaemon::connect(&lab, id, &[run]).await;
+        let (command, Command::Diff(second)) = daemon.command().await else { panic!("no diff") };
+        assert_eq!(first, second);
+        // What the daemon says of what nobody waits for any more is settled all the same.
+        daemon.finish(unanswered, CommandOutcome::Done(CommandResult::Diff(told()))).await;
+        daemon.settled(unanswered).await;
+        daemon.finish(command, CommandOutcome::Done(CommandResult::Diff(told()))).await;
+        assert_eq!(asking.await.unwrap().unwrap().diff, told());
+        // The question is forgotten beside its answer.
+        while lab.count("SELECT COUNT(*) FROM daemon_commands").await > asked_before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn what_can_not_be_compared_is_refused(engine) {
