@@ -63,6 +63,11 @@ pub struct PatchWritten {
     pub truncated: bool,
 }
 
+impl PatchWritten {
+    /// Of what doesn't differ.
+    const NOTHING: Self = Self { bytes: 0, truncated: false };
+}
+
 /// How a patch is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PatchStyle<'a> {
@@ -89,7 +94,7 @@ impl BareClone {
 
     /// Writes the patch between two commits or trees, as `git diff` has it (renames found, names
     /// quoted as git quotes them, binary files only named), at most `limit` bytes of it. No program that the repository
-    /// names is run for it. Answers the files that differ too, which costs nothing more.
+    /// names is run for it. Answers the files that differ too, with their lines counted, for which git compares them once more.
     pub async fn patch(
         &self,
         from: Option<&Sha>,
@@ -99,6 +104,25 @@ impl BareClone {
         out: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
         patch(|command| self.run(command), from, to, style, limit, out).await
+    }
+
+    /// The same patch alone.
+    pub async fn patch_alone(
+        &self,
+        from: Option<&Sha>,
+        to: &Sha,
+        style: PatchStyle<'_>,
+        limit: Option<u64>,
+        out: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<PatchWritten, GitError> {
+        let run = |command: &str| self.run(command);
+        let from = older(run, from).await?;
+        if from == *to {
+            return Ok(PatchWritten::NOTHING);
+        }
+        let mut split = Split::of_patch_alone(out, limit);
+        write(between(run), &[&from, to], style, &mut split).await?;
+        Ok(split.written())
     }
 }
 
@@ -115,7 +139,7 @@ pub(crate) async fn changes(
     if from == *to {
         return Ok(Vec::new());
     }
-    let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(RECORDS);
+    let diff = between(run).args(RECORDS);
     recorded(diff.arg("--end-of-options").arg(&from).arg(to)).await
 }
 
@@ -134,10 +158,13 @@ pub(crate) async fn patch(
 ) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
     let from = older(&run, from).await?;
     if from == *to {
-        return Ok((Vec::new(), PatchWritten { bytes: 0, truncated: false }));
+        return Ok((Vec::new(), PatchWritten::NOTHING));
     }
-    let diff = run("diff-tree").setting("diff.renameLimit=1000").args(QUIET);
-    patch_of(diff, &[&from, to], style, limit, out).await
+    patch_of(between(run), &[&from, to], style, limit, out).await
+}
+
+fn between(run: impl Fn(&str) -> Invocation) -> Invocation {
+    run("diff-tree").setting("diff.renameLimit=1000").args(QUIET)
 }
 
 /// The same of a commit that follows none.
@@ -148,8 +175,7 @@ pub(crate) async fn patch_of_root(
     limit: Option<u64>,
     out: &mut (dyn AsyncWrite + Unpin + Send),
 ) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
-    let diff =
-        run("diff-tree").setting("diff.renameLimit=1000").args(QUIET).args(["--root", "--no-commit-id"]);
+    let diff = between(run).args(["--root", "--no-commit-id"]);
     patch_of(diff, &[commit], style, limit, out).await
 }
 
@@ -160,7 +186,21 @@ async fn patch_of(
     limit: Option<u64>,
     out: &mut (dyn AsyncWrite + Unpin + Send),
 ) -> Result<(Vec<FileChange>, PatchWritten), GitError> {
-    let diff = diff.args(RECORDS).args([
+    let mut split = Split::new(out, limit);
+    write(diff.args(RECORDS), ends, style, &mut split).await?;
+    let changes = parse::changes(&split.head, style.ignore_whitespace)
+        .ok_or_else(|| GitError::unreadable("diff-tree", &split.head))?;
+    Ok((changes, split.written()))
+}
+
+/// Has git write a patch, as much of it as is taken.
+async fn write(
+    diff: Invocation,
+    ends: &[&Sha],
+    style: PatchStyle<'_>,
+    split: &mut Split<'_>,
+) -> Result<(), GitError> {
+    let diff = diff.args([
         "-p",
         "--full-index",
         "--no-color",
@@ -171,17 +211,11 @@ async fn patch_of(
     let diff = diff.arg(format!("-U{}", style.context));
     let diff = diff.args(style.ignore_whitespace.then_some("--ignore-all-space"));
     let diff = diff.arg("--end-of-options").args(ends);
-    let mut split = Split::new(out, limit);
     let literal = |path: &&[u8]| OsString::from_vec([b":(literal)", *path].concat());
     let paths = style.paths.iter().map(literal);
-    let copied = diff.arg("--").args(paths).copy_to(&mut split).await;
+    let copied = diff.arg("--").args(paths).copy_to(split).await;
     // Cut off, git was ended: its own words don't count.
-    if !split.is_cut {
-        copied?;
-    }
-    let changes = parse::changes(&split.head, style.ignore_whitespace)
-        .ok_or_else(|| GitError::unreadable("diff-tree", &split.head))?;
-    Ok((changes, PatchWritten { bytes: split.bytes, truncated: split.is_cut }))
+    if split.is_cut { Ok(()) } else { copied.map(drop) }
 }
 
 async fn older(run: impl Fn(&str) -> Invocation, from: Option<&Sha>) -> Result<Sha, GitError> {

@@ -8,6 +8,7 @@ use makima_model::{
     diff::{GitDiff, read},
 };
 use makima_wire::frame::WantedDiff;
+use tokio::io::sink;
 
 /// How much of a patch is read. What is above is told without its lines.
 const LARGEST: u64 = 64 << 20;
@@ -41,11 +42,12 @@ impl Worktrees {
             paths: &paths,
         };
         let mut patch = Vec::new();
-        let (changes, written) = clone.patch(from.as_ref(), &to, style, Some(LARGEST), &mut patch).await?;
+        let written = clone.patch_alone(from.as_ref(), &to, style, Some(LARGEST), &mut patch).await?;
         let diff = read(&patch, None, wanted.limits);
         if !written.truncated {
             return Ok(diff);
         }
+        let (changes, _) = clone.patch(from.as_ref(), &to, style, Some(0), &mut sink()).await?;
         let all: Vec<FileChange> = changes.iter().map(file_change).collect();
         Ok(diff.completed(&all))
     }

@@ -6,6 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
+use super::PatchWritten;
+
 /// What the records of a million files come to, and some more.
 const LARGEST_HEAD: usize = 1 << 29;
 
@@ -14,7 +16,7 @@ pub(super) struct Split<'a> {
     /// Records and numbers, with the empty field after them.
     pub(super) head: Vec<u8>,
     /// Bytes of the patch that went on.
-    pub(super) bytes: u64,
+    bytes: u64,
     /// Whether there was more of the patch than the limit lets on. The write that found it failed.
     pub(super) is_cut: bool,
     ended: bool,
@@ -28,6 +30,16 @@ impl<'a> Split<'a> {
         let limit = limit.unwrap_or(u64::MAX);
         let (head, fields) = (Vec::new(), Fields::default());
         Self { head, bytes: 0, is_cut: false, ended: false, fields, limit, patch }
+    }
+
+    /// For a `diff-tree -p` that writes nothing before the patch.
+    pub(super) fn of_patch_alone(patch: &'a mut (dyn AsyncWrite + Unpin + Send), limit: Option<u64>) -> Self {
+        Self { ended: true, ..Self::new(patch, limit) }
+    }
+
+    /// How much of the patch went on.
+    pub(super) fn written(&self) -> PatchWritten {
+        PatchWritten { bytes: self.bytes, truncated: self.is_cut }
     }
 
     /// How much of `bytes` belongs to the head.

@@ -25,6 +25,18 @@ async fn a_patch_is_that_of_git_diff_and_bounded() {
         .await
         .unwrap();
     assert_eq!((&short[..], written.bytes, written.truncated), (&patch[..10], 10, true));
+    for (limit, wanted) in [(None, &patch), (Some(10), &short)] {
+        let mut alone = Vec::new();
+        let written = task
+            .clone
+            .patch_alone(base.as_ref(), &made.commit, PatchStyle::default(), limit, &mut alone)
+            .await
+            .unwrap();
+        assert_eq!(
+            (&alone, written.bytes, written.truncated),
+            (wanted, wanted.len() as u64, limit.is_some())
+        );
+    }
     let bare = task.clone.changes(base.as_ref(), &made.commit).await.unwrap();
     assert_eq!([&changes, &same, &bare], [&made.files_changed; 3]);
 }
