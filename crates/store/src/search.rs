@@ -13,7 +13,7 @@ mod portion;
 mod words;
 
 pub(crate) use find::statements as find_statements;
-pub use find::{Found, SearchFilter, SearchHit, SearchKey, find};
+pub use find::{SearchFilter, SearchHit, SearchKey, find};
 pub use portion::Portion;
 pub(crate) use portion::statements as portion_statements;
 
@@ -37,24 +37,40 @@ fn micros(at: Timestamp) -> i64 {
 
 /// Where an owner's search stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Standing {
+pub struct Standing {
     /// Their number.
     number: i64,
     /// Up to which of their numbers all is there.
     seq: i64,
     erasures: i64,
+    /// The newest of their numbers.
+    newest: i64,
 }
 
 impl Standing {
-    /// What is added to an owner's number to have the document's id.
-    fn base(self) -> i64 {
-        (self.number - 1) << BITS
+    /// How many of the owner's newest numbers can't be found yet.
+    pub fn behind(self) -> i64 {
+        self.newest - self.seq
     }
+
+    fn base(self) -> i64 {
+        base(self.number)
+    }
+}
+
+/// What is added to a number of the owner with this one to have the document's id.
+fn base(number: i64) -> i64 {
+    (number - 1) << BITS
 }
 
 impl Entity for Standing {
     fn read(cells: &impl Cells) -> Result<Self, sqlx::Error> {
-        Ok(Self { number: cells.int("number")?, seq: cells.int("seq")?, erasures: cells.int("erasures")? })
+        Ok(Self {
+            number: cells.int("number")?,
+            seq: cells.int("seq")?,
+            erasures: cells.int("erasures")?,
+            newest: cells.int("newest")?,
+        })
     }
 }
 
@@ -103,12 +119,13 @@ macro_rules! of_branch_from {
 }
 
 statements! {
-    STANDING = "SELECT number, seq, erasures FROM search_owners WHERE owner_id = $1";
+    STANDING = "SELECT number, search_owners.seq, erasures, COALESCE(owner_sequences.seq, 0) AS newest FROM search_owners \
+        LEFT JOIN owner_sequences ON owner_sequences.owner_id = search_owners.owner_id WHERE search_owners.owner_id = $1";
     BEHIND = "SELECT search_owners.owner_id FROM search_owners \
         JOIN owner_sequences ON owner_sequences.owner_id = search_owners.owner_id \
         WHERE search_owners.seq < owner_sequences.seq ORDER BY search_owners.number";
     BEGIN = "INSERT INTO search_owners (owner_id, seq, erasures) VALUES ($1, 0, 0)";
-    HOLD = "UPDATE search_owners SET erasures = erasures + 1 WHERE owner_id = $1 RETURNING number, seq, erasures";
+    HOLD = "UPDATE search_owners SET erasures = erasures + 1 WHERE owner_id = $1 RETURNING number";
     FORGET_WORDS_OF_TASK = concat!("DELETE FROM search_words WHERE rowid IN (", of_task!(), ")");
     FORGET_TASK = concat!("DELETE FROM search_documents WHERE id IN (", of_task!(), ")");
     FORGET_WORDS_OF_CONTRACT = concat!("DELETE FROM search_words WHERE rowid IN (", of_contract!(), ")");
@@ -117,11 +134,6 @@ statements! {
     FORGET_FROM = concat!("DELETE FROM search_documents WHERE id IN (", of_branch_from!(), ")");
     GIVE = "UPDATE search_documents SET task_id = $4 WHERE id IN (\
         SELECT CAST($3 AS BIGINT) + feed_seq FROM conversation_messages WHERE owner_id = $1 AND branch_id = $2)";
-}
-
-/// Up to which of the owner's numbers all can be found.
-pub async fn indexed(tx: &mut Tx, owner: OwnerId) -> Result<i64, StoreError> {
-    Ok(standing(tx, owner).await?.map_or(0, |standing| standing.seq))
 }
 
 /// The owners of whom not all can be found yet: any owner.
@@ -137,7 +149,8 @@ pub(crate) async fn begin(tx: &mut Tx, owner: OwnerId) -> Result<(), StoreError>
     Ok(())
 }
 
-pub(crate) async fn standing(tx: &mut Tx, owner: OwnerId) -> Result<Option<Standing>, StoreError> {
+/// Where the owner's search stands; `None` where there is no such owner.
+pub async fn standing(tx: &mut Tx, owner: OwnerId) -> Result<Option<Standing>, StoreError> {
     let row = on!(tx, |c| sqlx::query_as(STANDING).bind(owner.uuid()).fetch_optional(c).await);
     Ok(one(row.act("read how far an index has come")?))
 }
@@ -151,9 +164,10 @@ pub(crate) struct Erasing {
 impl Erasing {
     /// Keeps whoever would write to the owner's index from it until the end of this transaction; what they have read is out of date then.
     pub(crate) async fn begin(tx: &mut Tx, owner: OwnerId) -> Result<Self, StoreError> {
-        let row = on!(tx, |c| sqlx::query_as(HOLD).bind(owner.uuid()).fetch_optional(c).await);
-        let standing: Option<Standing> = one(row.act("hold an index")?);
-        Ok(Self { owner, base: standing.map_or(0, Standing::base) })
+        let number: Option<i64> =
+            on!(tx, |c| sqlx::query_scalar(HOLD).bind(owner.uuid()).fetch_optional(c).await)
+                .act("hold an index")?;
+        Ok(Self { owner, base: number.map_or(0, base) })
     }
 
     /// Takes out what is erased with a task. What is told of the task elsewhere must be there still.

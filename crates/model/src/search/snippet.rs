@@ -1,6 +1,7 @@
 //! The piece of a text that shows why it was found.
 
 use super::{Query, Term, Text, Words, word::escape};
+use memchr::memmem;
 use std::ops::Range;
 
 /// What stands before and behind each match in a snippet: control characters, which no snippet has of its own, so that no text
@@ -61,7 +62,7 @@ fn first_possible(text: &str, terms: &[Term]) -> Option<usize> {
         return Some(0);
     }
     let lower = text.to_ascii_lowercase();
-    let first = first_words().filter_map(|word| lower.find(word.as_str())).min()?;
+    let first = first_words().filter_map(|word| memmem::find(lower.as_bytes(), word.as_bytes())).min()?;
     // No word goes on across a space.
     Some(text[..first].rfind(|c: char| c.is_ascii_whitespace()).unwrap_or(0))
 }

@@ -4,8 +4,8 @@ use super::{App, contracts::existing_contract, lists, tasks::existing, texts};
 use crate::{caller::Caller, cursor::ListMark, error::ApiError};
 use makima_model::{OwnerId, Timestamp, search::Query};
 use makima_store::{
-    SearchFilter, SearchHit, SearchKey, StoreError, Wake, events,
-    search::{self, Portion},
+    SearchFilter, SearchHit, SearchKey, StoreError, Tx, Wake, events,
+    search::{self, Portion, Standing},
 };
 use makima_wire::Search;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::{
         Receiver,
         error::{RecvError, TryRecvError},
     },
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 /// How long the index lets things gather: each portion is a write more, which others wait for.
@@ -61,8 +61,7 @@ impl App {
         let mark =
             ListMark::new("search", by.owner, list.order, &[&format!("{query:?}"), &format!("{filter:?}")]);
         let (seek, total) = lists::seek_counted(&list, mark)?;
-        self.until_indexed(by.owner).await?;
-        let mut tx = self.db().read().await?;
+        let (mut tx, standing) = self.until_indexed(by.owner).await?;
         if let Some(id) = filter.contract {
             existing_contract(&mut tx, by.owner, id).await?;
         }
@@ -72,40 +71,41 @@ impl App {
                 return Err(ApiError::not_found("task of that contract"));
             }
         }
-        let found = search::find(&mut tx, by.owner, &query, &filter, seek, total).await?;
-        let (page, behind) = (found.page, found.behind);
+        let page = search::find(&mut tx, by.owner, standing, &query, &filter, (seek, total)).await?;
         Ok(SearchView {
             hits: page.rows,
             total: page.total.min(events::COUNTED),
             is_lower_bound: page.total > events::COUNTED,
-            behind,
+            behind: standing.behind(),
             cursor: page.next.map(|key| lists::counted(key, page.total, mark)),
         })
     }
 
-    /// Waits until what is there now can be found, but not for long.
-    async fn until_indexed(&self, owner: OwnerId) -> Result<(), StoreError> {
+    /// Waits until what is there now can be found, but not for long: a transaction that reads, and where the search stands in it.
+    async fn until_indexed(&self, owner: OwnerId) -> Result<(Tx, Standing), ApiError> {
         let until = Instant::now() + PATIENCE;
         let mut wakes = self.db().wakeups();
-        let mut tx = self.db().read().await?;
-        let newest = events::newest(&mut tx, owner).await?;
-        let mut indexed = search::indexed(&mut tx, owner).await?;
-        drop(tx);
-        while indexed < newest && Instant::now() < until {
-            self.searched().notify_one();
-            tokio::select! {
-                wake = wakes.recv() => match wake {
-                    Ok(Wake::Indexed(of)) if of == owner => {}
-                    Ok(Wake::Lagged) | Err(RecvError::Lagged(_)) => {}
-                    Ok(_) => continue,
-                    Err(RecvError::Closed) => return Ok(()),
-                },
-                () = tokio::time::sleep(GLANCE) => {}
-                () = tokio::time::sleep_until(until) => {}
+        loop {
+            let mut tx = self.db().read().await?;
+            let standing = search::standing(&mut tx, owner).await?;
+            let standing = standing.ok_or_else(|| ApiError::not_found("user"))?;
+            if standing.behind() <= 0 || Instant::now() >= until {
+                return Ok((tx, standing));
             }
-            indexed = search::indexed(&mut self.db().read().await?, owner).await?;
+            drop(tx);
+            self.searched().notify_one();
+            // Whatever ends the wait, the next look tells.
+            let _ = timeout_at((Instant::now() + GLANCE).min(until), async {
+                loop {
+                    match wakes.recv().await {
+                        Ok(Wake::Indexed(of)) if of == owner => return,
+                        Ok(Wake::Lagged) | Err(_) => return,
+                        Ok(_) => {}
+                    }
+                }
+            })
+            .await;
         }
-        Ok(())
     }
 
     /// Keeps the index, for as long as the server lives.

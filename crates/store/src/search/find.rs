@@ -5,7 +5,7 @@ use super::{
     document::{
         asked_for, chat_of, checkpoint_of, is_error, is_failure, said_by, said_in_full, tells_of_error,
     },
-    micros, standing, words,
+    micros, words,
 };
 use crate::{
     HistoryEntry, Page, Seek, StoreError, Tx,
@@ -80,15 +80,6 @@ pub struct SearchHit {
     pub at: Timestamp,
     /// A piece of it.
     pub snippet: String,
-}
-
-/// A page of what was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// The hits. Their total is not counted further than just above [`COUNTED`].
-    pub page: Page<SearchHit, SearchKey>,
-    /// How many of the owner's newest numbers can't be found yet.
-    pub behind: i64,
 }
 
 /// Documents that have all that is looked for. Parameters: `$4` what they must have; `$5` to `$6` the owner's documents; `$7` on PostgreSQL
@@ -261,29 +252,26 @@ impl Told {
     }
 }
 
-/// What of the owner has all that is looked for. `total`: what was counted for an earlier page.
+/// What of the owner has all that is looked for, a page of it. `standing`: where the owner's search stands in this transaction. `total`: what
+/// was counted for an earlier page; it is not counted further than just above [`COUNTED`].
 pub async fn find(
     tx: &mut Tx,
     owner: OwnerId,
+    standing: Standing,
     query: &Query,
     filter: &SearchFilter,
-    seek: Seek<SearchKey>,
-    total: Option<i64>,
-) -> Result<Found, StoreError> {
-    let newest = crate::events::newest(tx, owner).await?;
-    let standing = standing(tx, owner).await?;
-    let behind = newest - standing.map_or(0, |standing| standing.seq);
-    let Some(standing) = standing.filter(|_| !query.is_empty()) else {
-        return Ok(Found { page: Page { rows: Vec::new(), next: None, total: 0 }, behind });
-    };
+    (seek, total): (Seek<SearchKey>, Option<i64>),
+) -> Result<Page<SearchHit, SearchKey>, StoreError> {
+    if query.is_empty() {
+        return Ok(Page { rows: Vec::new(), next: None, total: 0 });
+    }
     let asked = Asked::of(tx.engine(), owner, query, filter, standing);
     let rows = asked.page(tx, seek).await?;
     let total = total.unwrap_or_else(|| rows.first().map_or(0, |row| row.total.min(COUNTED + 1)));
     let page = seek.page(rows, total, |row: &Row| SearchKey { at: row.at, id: row.id });
     let mut told = Looked::at(tx, owner, query, standing.base(), &page.rows).await?;
     let hits = page.rows.into_iter().filter_map(|row| told.remove(&row.id).map(|told| hit(told, row)));
-    let hits = hits.collect();
-    Ok(Found { page: Page { rows: hits, next: page.next, total: page.total }, behind })
+    Ok(Page { rows: hits.collect(), next: page.next, total: page.total })
 }
 
 fn hit(told: Told, row: Row) -> SearchHit {

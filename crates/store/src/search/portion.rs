@@ -60,11 +60,10 @@ impl Portion {
     /// Reads what comes next; `None`: everything is there. All that takes time is done here, in a transaction that keeps nobody waiting.
     pub async fn read(tx: &mut Tx, owner: OwnerId) -> Result<Option<Self>, StoreError> {
         let Some(after) = standing(tx, owner).await? else { return Ok(None) };
-        let newest = events::newest(tx, owner).await?;
-        if after.seq >= newest {
+        if after.behind() <= 0 {
             return Ok(None);
         }
-        let last = fitting(tx, owner, after.seq, newest.min(after.seq + NUMBERS)).await?;
+        let last = fitting(tx, owner, after.seq, after.newest.min(after.seq + NUMBERS)).await?;
         let items = events::between(tx, owner, after.seq, last).await?;
         let maker = Maker { number: after.number, engine: tx.engine() };
         let mut documents = Vec::with_capacity(items.len());

@@ -9,10 +9,10 @@ use makima_model::{
     search::{HitKind, MARKS, Query, Term, Words, of_message},
 };
 use makima_store::{
-    ChatConversation, ChatMessage, Checkpoint, Db, NewHistory, NewTaskEvent, Order, SearchFilter, SearchHit,
-    Seek, Task, chats, checkpoints, conversations, erase, events,
+    ChatConversation, ChatMessage, Checkpoint, Db, NewHistory, NewTaskEvent, Order, Page, SearchFilter,
+    SearchHit, SearchKey, Seek, Task, chats, checkpoints, conversations, erase, events,
     operations::{self, Ending},
-    search::{self, Found, Portion},
+    search::{self, Portion},
     trash,
 };
 use proptest::{prelude::*, sample::select, test_runner::TestRunner};
@@ -20,7 +20,7 @@ use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 
 /// Takes portions until everything is indexed, and answers how many there were.
-async fn index(db: &Db) -> usize {
+pub(crate) async fn index(db: &Db) -> usize {
     let mut portions = 0;
     loop {
         let behind = search::behind(&mut db.read().await.unwrap()).await.unwrap();
@@ -40,12 +40,19 @@ async fn keep(db: &Db, portion: Portion) -> bool {
 
 async fn find(lab: &Lab, owner: OwnerId, query: &str) -> Vec<SearchHit> {
     let found = found(lab, owner, query, &SearchFilter::default()).await;
-    assert_eq!(found.page.total, i64::try_from(found.page.rows.len()).unwrap());
-    found.page.rows
+    assert_eq!(found.total, i64::try_from(found.rows.len()).unwrap());
+    found.rows
 }
 
-async fn found(lab: &Lab, owner: OwnerId, query: &str, filter: &SearchFilter) -> Found {
-    search::find(&mut lab.read().await, owner, &Query::parse(query), filter, all(), None).await.unwrap()
+async fn found(lab: &Lab, owner: OwnerId, query: &str, filter: &SearchFilter) -> Page<SearchHit, SearchKey> {
+    let mut tx = lab.read().await;
+    let standing = search::standing(&mut tx, owner).await.unwrap().unwrap();
+    search::find(&mut tx, owner, standing, &Query::parse(query), filter, (all(), None)).await.unwrap()
+}
+
+/// How many of the owner's newest numbers can't be found yet.
+async fn behind(lab: &Lab, owner: OwnerId) -> i64 {
+    search::standing(&mut lab.read().await, owner).await.unwrap().unwrap().behind()
 }
 
 /// Snippets with brackets for marks.
@@ -219,15 +226,17 @@ impl<'a> World<'a> {
         loop {
             let seek = Seek { order: asked.order, after, limit: asked.limit };
             let mut tx = self.lab.read().await;
-            let found = search::find(&mut tx, self.owner, &query, &filter, seek, total).await.unwrap();
+            let standing = search::standing(&mut tx, self.owner).await.unwrap().unwrap();
+            let sought = (seek, total);
+            let found = search::find(&mut tx, self.owner, standing, &query, &filter, sought).await.unwrap();
             drop(tx);
-            assert_eq!((found.behind, found.page.total), (0, before.len() as i64), "{asked:?}");
-            total = Some(found.page.total);
-            walked.extend(found.page.rows.iter().map(|hit| {
+            assert_eq!((standing.behind(), found.total), (0, before.len() as i64), "{asked:?}");
+            total = Some(found.total);
+            walked.extend(found.rows.iter().map(|hit| {
                 assert!(hit.snippet.contains(MARKS[0]), "{asked:?} {hit:?}");
                 hit.message.unwrap()
             }));
-            after = found.page.next;
+            after = found.next;
             if after.is_none() {
                 break;
             }
@@ -475,7 +484,7 @@ on_both_engines! {
         assert_eq!(shown(&find(&lab, owner, "01234567").await), ["[0123456789012345678901234567890123456789]"]);
 
         let of = SearchFilter { contract: Some(contract.id), errors_only: true, ..SearchFilter::default() };
-        assert_eq!(found(&lab, owner, "needle", &of).await.page.rows.len(), 2);
+        assert_eq!(found(&lab, owner, "needle", &of).await.rows.len(), 2);
         let stranger = lab.owner().await;
         assert_eq!(find(&lab, stranger, "needle").await, []);
 
@@ -560,11 +569,9 @@ on_both_engines! {
         let owner = lab.owner().await;
         let task = lab.task(owner).await;
         lab.append(owner, task.conversation, &[lab.said("a needle"), lab.said("another")]).await;
-        let before = found(&lab, owner, "needle", &SearchFilter::default()).await;
-        assert_eq!((before.behind, before.page.rows), (2, Vec::new()));
+        assert_eq!((behind(&lab, owner).await, find(&lab, owner, "needle").await), (2, Vec::new()));
         index(&lab.db).await;
-        let after = found(&lab, owner, "needle", &SearchFilter::default()).await;
-        assert_eq!((after.behind, after.page.rows.len()), (0, 1));
+        assert_eq!((behind(&lab, owner).await, find(&lab, owner, "needle").await.len()), (0, 1));
     }
 
     async fn much_is_taken_in_portions_that_are_small(lab: Lab) {
@@ -628,7 +635,7 @@ on_both_engines! {
             assert_eq!(find(&lab, owner, &format!("\"{phrase}\"")).await.len(), 1, "{phrase}");
         }
         let of = SearchFilter { tool: Some("A, 'B' \\ %_\0".into()), ..SearchFilter::default() };
-        assert_eq!(found(&lab, owner, "value ", &of).await.page.rows.len(), 1);
+        assert_eq!(found(&lab, owner, "value ", &of).await.rows.len(), 1);
     }
 
     async fn no_query_is_an_error(lab: Lab) {
