@@ -11,6 +11,7 @@ use axum::{
 };
 use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
+use tokio::task::JoinHandle;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -36,12 +37,20 @@ pub(crate) async fn with_messages(
 /// What closes the list of messages and what it stands in.
 const END: &[u8] = b"]}";
 
-/// The pieces behind the first.
+/// The pieces behind the first: each is made while the one before it is on its way, so no more than two are held.
 fn pieces(messages: Messages) -> impl Stream<Item = Result<Bytes, BoxError>> {
-    stream::try_unfold(messages, |mut messages| async move {
+    stream::try_unfold(made(messages), |coming| async move {
+        let (piece, messages) = coming.await??;
+        Ok((!piece.is_empty()).then(|| (piece, made(messages))))
+    })
+}
+
+/// Makes the next piece, empty behind the last, whether it is waited for or not.
+fn made(mut messages: Messages) -> JoinHandle<Result<(Bytes, Messages), BoxError>> {
+    tokio::spawn(async move {
         let mut text = Vec::new();
         write(&mut text, false, messages.next().await?)?;
-        Ok((!text.is_empty()).then(|| (Bytes::from(text), messages)))
+        Ok((Bytes::from(text), messages))
     })
 }
 

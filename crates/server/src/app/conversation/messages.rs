@@ -12,7 +12,7 @@ const LOOKED_BACK: u32 = 100;
 pub(crate) struct Messages {
     reader: Reader,
     /// A piece that was read before it was asked for.
-    ahead: Option<Vec<UnreadMessage>>,
+    ahead: Option<Vec<ShownMessage>>,
     with_calls: bool,
     with_results: bool,
     /// Calls whose results haven't come yet: what the tool was called with isn't stored twice.
@@ -67,7 +67,8 @@ impl Messages {
 
     /// Reads the first piece, in this transaction.
     pub(crate) async fn read_ahead(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
-        self.ahead = Some(self.reader.next_unread_in(tx).await?);
+        let unread = self.reader.next_unread_in(tx).await?;
+        self.ahead = Some(self.shown(unread, Some(tx)).await?);
         Ok(())
     }
 
@@ -78,11 +79,20 @@ impl Messages {
 
     /// The next piece; empty when there is no more.
     pub(crate) async fn next(&mut self) -> Result<Vec<ShownMessage>, StoreError> {
-        let mut piece = Vec::new();
-        let unread = match self.ahead.take() {
-            Some(ahead) => ahead,
-            None => self.reader.next_unread().await?,
-        };
+        if let Some(ahead) = self.ahead.take() {
+            return Ok(ahead);
+        }
+        let unread = self.reader.next_unread().await?;
+        self.shown(unread, None).await
+    }
+
+    /// The messages with what their tools were called with, which is looked for in this transaction, or else in others.
+    async fn shown(
+        &mut self,
+        unread: Vec<UnreadMessage>,
+        mut tx: Option<&mut Tx>,
+    ) -> Result<Vec<ShownMessage>, StoreError> {
+        let mut piece = Vec::with_capacity(unread.len());
         for mut message in unread {
             let mut input = None;
             if !self.with_calls {
@@ -90,7 +100,7 @@ impl Messages {
             } else if self.with_results {
                 self.calls.extend(message.calls()?.into_iter().map(|call| (call.id, call.input)));
                 if let Some(id) = &message.said.tool_call_id {
-                    input = self.input(id).await?;
+                    input = self.input(id, tx.as_deref_mut()).await?;
                 }
             }
             piece.push(ShownMessage { message, input });
@@ -99,10 +109,14 @@ impl Messages {
     }
 
     /// What the tool was called with whose result this is.
-    async fn input(&mut self, call: &str) -> Result<Option<Box<RawValue>>, StoreError> {
+    async fn input(
+        &mut self,
+        call: &str,
+        mut tx: Option<&mut Tx>,
+    ) -> Result<Option<Box<RawValue>>, StoreError> {
         while !self.calls.contains_key(call)
             && let Some(before) = &mut self.before
-            && let Some(message) = before.next().await?
+            && let Some(message) = before.next(tx.as_deref_mut()).await?
         {
             for call in message.calls()? {
                 self.calls.entry(call.id).or_insert(call.input);
@@ -114,13 +128,16 @@ impl Messages {
 
 impl Before {
     /// The agent's last message that wasn't looked at yet.
-    async fn next(&mut self) -> Result<Option<UnreadMessage>, StoreError> {
+    async fn next(&mut self, tx: Option<&mut Tx>) -> Result<Option<UnreadMessage>, StoreError> {
         if self.left == 0 || self.at.seq == 0 {
             return Ok(None);
         }
-        let mut tx = self.db.read().await?;
-        let found =
-            conversations::agent_before(&mut tx, self.owner, &self.lineage, self.at, self.at.seq).await?;
+        let mut own = None;
+        let tx = match tx {
+            Some(tx) => tx,
+            None => own.insert(self.db.read().await?),
+        };
+        let found = conversations::agent_before(tx, self.owner, &self.lineage, self.at, self.at.seq).await?;
         self.left -= 1;
         self.at.seq = found.as_ref().map_or(0, |found| found.seq);
         Ok(found)
