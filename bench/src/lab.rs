@@ -1,7 +1,7 @@
 //! A server in this process on a database of its own, and a daemon's connection to it over the loopback.
 
-use crate::{http::Http, session::Frame};
-use anyhow::{Context, Result, anyhow, bail};
+use crate::{http::Http, printer, session::Frame};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use makima_client::{
     Client,
     daemon::{DaemonClient, FrameReceiver, FrameSender, Heard},
@@ -15,15 +15,21 @@ use makima_store::{
 };
 use makima_testkit::TestDatabase;
 use makima_wire::{
-    CreateTask, Task,
+    CreateTask, Search, Task,
     frame::{Command, CommandOutcome, CommandResult, FromDaemon, Hello, PROTOCOL, RepositorySeen, ToDaemon},
 };
-use std::{collections::VecDeque, path::PathBuf, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use tempfile::TempDir;
 
 /// How much a daemon sends before it is acknowledged.
 const WINDOW: usize = 8 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the index may take: ten million entries need some minutes.
+const INDEXED_WITHIN: Duration = Duration::from_secs(3600);
 
 /// Which engine a database is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +167,17 @@ impl Lab {
     pub(crate) async fn daemon(&self) -> Result<Daemon> {
         let url = format!("http://{}", self.server.address());
         Daemon::connect(&url, &self.key, self.owner, &self.clock).await
+    }
+
+    /// Waits until the server has looked through all that was written: it keeps the index of the search beside whatever is asked of it.
+    pub(crate) async fn until_indexed(&self) -> Result<()> {
+        let (client, begun) = (self.client()?, Instant::now());
+        let anything = Search { q: "anything".to_owned(), limit: Some(1), ..Search::default() };
+        while let Some(left) = client.search(&anything).await?.not_yet_indexed {
+            printer::progress(&format!("  {left} of what was written are to be indexed still"));
+            ensure!(begun.elapsed() < INDEXED_WITHIN, "the index comes to an end");
+        }
+        Ok(())
     }
 
     /// Stops the server and closes its database.

@@ -38,6 +38,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
             conversation.append(&db, &session.messages(start, AT_ONCE, &lab.clock)).await?;
         }
         db.close().await;
+        lab.until_indexed().await?;
         let sql = Sql::to(&lab.place, engine).await?;
         let mut contest = Reading {
             client: lab.client()?,

@@ -18,10 +18,7 @@ use makima_model::search::of_message;
 use makima_store::Db;
 use makima_wire::Search;
 use sqlx::{Connection, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
-use std::{
-    hint::black_box,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, time::Instant};
 
 /// How many messages are looked through, and every how many of them has what is looked for.
 const MESSAGES: usize = 20_000;
@@ -98,7 +95,7 @@ impl Stored {
         };
         let mut stored = Self { client: lab.client()?, http: lab.http()?, lab, sql, bytes: 0 };
         stored.fill().await?;
-        stored.until_indexed().await?;
+        stored.lab.until_indexed().await?;
         if let Sql::Postgres(connection) = &mut stored.sql {
             // As the server's own housekeeping would have done by itself in a while.
             sqlx::query("ANALYZE").execute(connection).await?;
@@ -154,17 +151,6 @@ impl Stored {
                 }
                 tx.commit().await?;
             }
-        }
-        Ok(())
-    }
-
-    /// Waits until the server has looked through all of it.
-    async fn until_indexed(&self) -> Result<()> {
-        let begun = Instant::now();
-        let wanted = Search { q: SOUGHT.to_owned(), limit: Some(1), ..Search::default() };
-        while let Some(left) = self.client.search(&wanted).await?.not_yet_indexed {
-            printer::progress(&format!("  {left} messages are to be indexed still"));
-            ensure!(begun.elapsed() < Duration::from_secs(1800), "the index comes to an end");
         }
         Ok(())
     }

@@ -83,6 +83,7 @@ impl Stored {
         let db = Db::open(&lab.place.url()).await?;
         fill(&lab, &db, length).await?;
         db.close().await;
+        lab.until_indexed().await?;
         let sql = Sql::to(&lab.place, engine).await?;
         Ok(Self { client: lab.client()?, http: lab.http()?, lab, sql })
     }
