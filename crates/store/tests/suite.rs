@@ -42,3 +42,5 @@ mod tasks;
 mod timeline;
 #[path = "suite/tree.rs"]
 mod tree;
+#[path = "suite/upgrades.rs"]
+mod upgrades;
