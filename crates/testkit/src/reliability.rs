@@ -77,13 +77,21 @@ fn read(file: &Path, text: &str) -> Vec<Proof> {
     let mut proofs = Vec::new();
     let mut documentation = Vec::new();
     let mut attributes = String::new();
-    for line in text.lines().map(str::trim) {
+    let mut is_on_both = false;
+    for line in text.lines() {
+        // What stands in `on_both! { … }` becomes tests there: one on each engine.
+        if line == "}" {
+            is_on_both = false;
+        } else if line.starts_with("on_both") && line.ends_with("! {") {
+            is_on_both = true;
+        }
+        let line = line.trim();
         if let Some(words) = line.strip_prefix("///") {
             documentation.push(words.trim());
         } else if line.starts_with("#[") || (!attributes.is_empty() && line.ends_with(")]")) {
             attributes.push_str(line);
         } else {
-            let test = attributes.contains("test").then(|| name(line)).flatten();
+            let test = (is_on_both || attributes.contains("test")).then(|| name(line)).flatten();
             if let Some(test) = test {
                 let (cases, reports) = said(&documentation);
                 let is_long = attributes.contains("#[ignore");
@@ -227,8 +235,24 @@ fn told() {}
 
 #[test]
 fn says_nothing() {}
+
+on_both! {
+    //- Pain: 3
+    async fn on_each(engine) {
+    }
+}
+
+//- Pain: 4
+fn told_too() {}
 "
         .replace("//-", "///");
+        let on_each = Proof {
+            file: "a.rs".into(),
+            test: "on_each".to_owned(),
+            is_long: false,
+            cases: Vec::new(),
+            reports: vec![3],
+        };
         let proof = Proof {
             file: "a.rs".into(),
             test: "a_story".to_owned(),
@@ -239,7 +263,7 @@ fn says_nothing() {}
             ],
             reports: vec![13, 20],
         };
-        assert_eq!(read(Path::new("a.rs"), &text), [proof]);
+        assert_eq!(read(Path::new("a.rs"), &text), [proof, on_each]);
     }
 
     #[test]

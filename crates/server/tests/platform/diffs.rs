@@ -138,6 +138,9 @@ on_both! {
         assert!(refused.to_string().contains("bad object"), "{refused}");
     }
 
+    /// Fault: the daemon's connection ends
+    /// Moment: while it is asked for a difference
+    /// Outcome: it is asked again when it is back; what it says of the first question is settled
     async fn a_question_outlives_the_connection_that_it_was_asked_over(engine) {
         let lab = Lab::new(engine).await;
         let mut daemon = lab.daemon().await;
