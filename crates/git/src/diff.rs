@@ -130,6 +130,10 @@ const QUIET: [&str; 5] = ["-r", "-M", "--no-ext-diff", "--no-textconv", "--ignor
 
 const RECORDS: [&str; 3] = ["-z", "--raw", "--numstat"];
 
+fn between(run: impl Fn(&str) -> Invocation) -> Invocation {
+    run("diff-tree").setting("diff.renameLimit=1000").args(QUIET)
+}
+
 pub(crate) async fn changes(
     run: impl Fn(&str) -> Invocation,
     from: Option<&Sha>,
@@ -161,10 +165,6 @@ pub(crate) async fn patch(
         return Ok((Vec::new(), PatchWritten::NOTHING));
     }
     patch_of(between(run), &[&from, to], style, limit, out).await
-}
-
-fn between(run: impl Fn(&str) -> Invocation) -> Invocation {
-    run("diff-tree").setting("diff.renameLimit=1000").args(QUIET)
 }
 
 /// The same of a commit that follows none.

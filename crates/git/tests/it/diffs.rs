@@ -25,6 +25,13 @@ async fn a_patch_is_that_of_git_diff_and_bounded() {
         .await
         .unwrap();
     assert_eq!((&short[..], written.bytes, written.truncated), (&patch[..10], 10, true));
+    let mut none = Vec::new();
+    let (numbers, written) = task
+        .clone
+        .patch(base.as_ref(), &made.commit, PatchStyle::default(), Some(0), &mut none)
+        .await
+        .unwrap();
+    assert_eq!((&numbers, &none, written.truncated), (&changes, &Vec::new(), true));
     for (limit, wanted) in [(None, &patch), (Some(10), &short)] {
         let mut alone = Vec::new();
         let written = task
