@@ -48,6 +48,16 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// The newest of the owner's numbers.
+    pub fn newest(self) -> i64 {
+        self.newest
+    }
+
+    /// Whether what has this number can be found, and all before it.
+    pub fn has(self, number: i64) -> bool {
+        self.seq >= number
+    }
+
     /// How many of the owner's newest numbers can't be found yet.
     pub fn behind(self) -> i64 {
         self.newest - self.seq

@@ -85,11 +85,13 @@ impl App {
     async fn until_indexed(&self, owner: OwnerId) -> Result<(Tx, Standing), ApiError> {
         let until = Instant::now() + PATIENCE;
         let mut wakes = self.db().wakeups();
+        // What comes meanwhile isn't waited for: where agents talk there is always more.
+        let mut wanted = None;
         loop {
             let mut tx = self.db().read().await?;
             let standing = search::standing(&mut tx, owner).await?;
             let standing = standing.ok_or_else(|| ApiError::not_found("user"))?;
-            if standing.behind() <= 0 || Instant::now() >= until {
+            if standing.has(*wanted.get_or_insert(standing.newest())) || Instant::now() >= until {
                 return Ok((tx, standing));
             }
             drop(tx);
